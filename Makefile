@@ -1,0 +1,55 @@
+# What each target does: make help. Every tool but Go, Node and make is installed by `make test`.
+GO      ?= go
+LINT     = $(GO) tool -modfile=.ci/tools/go.mod golangci-lint
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build setup test test-short race lint fmt check stress bench-transport readme clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+run: ## run the server with demo data on the embedded database
+	$(GO) run ./cmd/realtime
+
+build: ## build the static binary ./realtime
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o realtime ./cmd/realtime
+
+setup: ## install what the tests need and is missing (PostgreSQL, Redis, Chromium, npm packages)
+	.ci/setup
+
+test: setup check ## install what is missing and run every test and check
+
+check: fmt-check vet lint race ## format, vet, linters, race tests: run before each commit
+
+.PHONY: fmt-check vet
+fmt-check:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted, run make fmt:"; echo "$$out"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+lint: ## the linters of .golangci.yml
+	$(LINT) run ./...
+
+race: ## every test under the race detector, in the time zone that bites
+	TZ=America/Mexico_City $(GO) test -race -timeout 9m ./...
+
+test-short: ## every test without the race detector
+	TZ=America/Mexico_City $(GO) test ./...
+
+stress: ## the protocol and transport tests 20 times under the race detector
+	TZ=America/Mexico_City $(GO) test -race -count 20 -timeout 60m ./pkg/engineio ./internal/sio
+
+bench-transport: ## micro benchmarks of the transport
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio ./internal/sio
+
+fmt: ## format the sources
+	gofmt -w $$(git ls-files '*.go')
+
+readme: ## write the configuration table of README.md from internal/config
+	$(GO) test ./internal/config -run TestREADMETable -update
+
+clean: ## remove what building and running made
+	rm -rf realtime realtime-demo.db* artifacts

@@ -1,0 +1,82 @@
+// Command realtime is the CitaPlanner Realtime server. README.md says how to run it, `realtime help` what can be set.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the container image has no time zones of its own
+)
+
+// version is set by the linker: -X main.version=….
+var version = "dev"
+
+// command is one subcommand.
+type command struct {
+	name, args, help string
+	run              func(ctx context.Context, args []string, out, errOut io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "", "run the server (what happens without a subcommand)", serve},
+		{"migrate", "", "create the app's tables in an empty database, and the server's own schema", migrate},
+		{"token", "--user ID [--hours N]", "print a session token for trying things", token},
+		{"doctor", "", "check database, tables, secrets, port and Redis, and say what to do", doctor},
+		{"health", "", "ask the running server whether it lives (for container health checks)", health},
+		{"version", "", "print the version", printVersion},
+		{"help", "", "print this text", help},
+	}
+}
+
+// Exit codes: 1 a failure while running, 2 a wrong call or a wrong setting.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a wrong call or a wrong setting.
+type usageError struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	name := "serve"
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "-h", "--help":
+		name = "help"
+	case "-v", "--version":
+		name = "version"
+	}
+	for _, c := range commands() {
+		if c.name != name {
+			continue
+		}
+		err := c.run(ctx, args, out, errOut)
+		var usage usageError
+		switch {
+		case err == nil:
+			return 0
+		case errors.As(err, &usage):
+			_, _ = fmt.Fprintln(errOut, "realtime:", err)
+			return exitUsage
+		default:
+			_, _ = fmt.Fprintln(errOut, "realtime:", err)
+			return exitFailed
+		}
+	}
+	_, _ = fmt.Fprintf(errOut, "realtime: there is no subcommand %q; realtime help lists them\n", name)
+	return exitUsage
+}

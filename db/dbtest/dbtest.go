@@ -1,0 +1,71 @@
+package dbtest
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+	_ "time/tzdata" // the zone below, also where the system has none
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/db/store"
+)
+
+// Zone is the time zone of the test process and of the database sessions. It is set while packages are initialised,
+// the only moment when nothing else reads time.Local.
+var Zone = mexicoCity()
+
+func mexicoCity() *time.Location {
+	zone, err := time.LoadLocation("America/Mexico_City")
+	if err != nil {
+		panic(err)
+	}
+	time.Local = zone
+	return zone
+}
+
+// Each runs fn twice, as a subtest on SQLite and as one on PostgreSQL, each with a fresh and migrated store that holds
+// no rows.
+func Each(t *testing.T, fn func(t *testing.T, st *store.Store)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { fn(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, Postgres(t)) })
+}
+
+// Postgres is a store over a fresh PostgreSQL database, opened as realtime_app, with the server's own tables made.
+// It is closed, and the database dropped, when the test ends.
+func Postgres(t testing.TB) *store.Store {
+	t.Helper()
+	url, _ := PostgresURL(t)
+	return Open(t, store.Options{URL: url})
+}
+
+// SQLite is a store over a fresh file with all tables made. It is closed and removed when the test ends.
+func SQLite(t testing.TB) *store.Store {
+	t.Helper()
+	return Open(t, store.Options{URL: SQLiteURL(t)})
+}
+
+// SQLiteURL is the URL of a SQLite file that is not there yet.
+func SQLiteURL(t testing.TB) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+}
+
+// Open opens and migrates a store, and closes it when the test ends.
+func Open(t testing.TB, o store.Options) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	_, err = st.Migrate(t.Context(), store.MigrateOptions{})
+	require.NoError(t, err)
+	return st
+}
+
+// Statements counts the statements that fn runs on st; BEGIN and COMMIT are none. Nothing else may use st meanwhile.
+func Statements(st *store.Store, fn func()) int {
+	before := st.Stats().Statements
+	fn()
+	return int(st.Stats().Statements - before)
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+
+	"github.com/citaplanner/realtime/db/models"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// openPostgres connects to the app's database through one pool.
+func (c *core) openPostgres(ctx context.Context) (*gorm.DB, error) {
+	target, err := parsePrismaURL(c.opts.URL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	for _, w := range target.warnings {
+		c.log.WarnContext(ctx, "DATABASE_URL: "+w)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, target.config)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", fault(err))
+	}
+	c.closers = append(c.closers, pool.Close)
+	if err := pool.Ping(ctx); err != nil {
+		return nil, contract.Wrap(contract.CodeUnavailable, "the database does not answer", err)
+	}
+	if target.queryTimeout > 0 {
+		c.opts.QueryTimeout = target.queryTimeout
+	}
+	// As stdlib.OpenDBFromPool, with Prisma's pool_timeout around the wait for a connection.
+	db := sql.OpenDB(&boundedConnector{Connector: stdlib.GetPoolConnector(pool), timeout: target.poolTimeout})
+	db.SetMaxIdleConns(0)
+	c.closers = append(c.closers, func() { _ = db.Close() })
+	c.sql, c.pool, c.dialect = db, pool, Postgres
+	c.schema, c.bouncer, c.names = target.schema, target.bouncer, models.PostgresNames(target.schema)
+	return c.gorm(postgres.New(postgres.Config{Conn: db}))
+}
+
+// boundedConnector bounds the wait for a connection of the pool.
+type boundedConnector struct {
+	driver.Connector
+	timeout time.Duration // 0: none of its own
+}
+
+// Connect takes a connection out of the pool.
+func (b *boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if b.timeout <= 0 {
+		return b.Connector.Connect(ctx)
+	}
+	bounded, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	conn, err := b.Connector.Connect(bounded)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("no connection of the pool was free within %s (pool_timeout): %w", b.timeout, err)
+	}
+	return conn, err
+}

@@ -1,0 +1,28 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// PruneSome forgets at most limit claims older than before, and returns how many: a prune of millions of rows is many
+// short statements.
+func (r *Recent) PruneSome(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return r.s.pruneSome(ctx, "recent.prune", "realtime.recent", "claimed_at", before, limit)
+}
+
+// PruneSome forgets at most limit keys that began before the time given, and returns how many.
+func (i *Idempotency) PruneSome(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return i.s.pruneSome(ctx, "idempotency.prune", "realtime.idempotency_keys", "created_at", before, limit)
+}
+
+func (s *Store) pruneSome(ctx context.Context, operation, table, column string, before time.Time, limit int) (int64, error) {
+	name := s.t(table)
+	n, err := s.exec(ctx, operation, `DELETE FROM `+name+` WHERE key IN (SELECT key FROM `+name+` WHERE `+column+
+		` < ? ORDER BY `+column+` LIMIT ?)`, UTC(before), limit)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", operation, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// Users reads users, client_users and clients: who may sign in, and who is told.
+type Users struct{ s *Store }
+
+// Account is whoever may sign in: a row of users, or of client_users for the portal.
+type Account struct {
+	ID, Email, FirstName, LastName, TenantID string
+
+	Role   contract.Role // RoleClient for a portal user
+	Portal bool          // a row of client_users
+	Active bool          // the row's isActive and its tenant's
+}
+
+// Name is the first and last name.
+func (a Account) Name() string { return joinName(a.FirstName, a.LastName) }
+
+// Recipient is whoever may be sent a notification.
+type Recipient struct {
+	ID      string
+	Name    string
+	Contact string // the email address
+
+	Portal      bool        // a row of client_users: the notification's userId stays null
+	Preferences Preferences // the defaults where there is no row
+}
+
+// accountRow is a row of accountsSQL.
+type accountRow struct {
+	ID        string `gorm:"column:id"`
+	Email     string `gorm:"column:email"`
+	FirstName string `gorm:"column:firstName"`
+	LastName  string `gorm:"column:lastName"`
+	TenantID  string `gorm:"column:tenantId"`
+	Role      string `gorm:"column:role"`
+	Portal    int    `gorm:"column:portal"`
+	Active    bool   `gorm:"column:active"`
+}
+
+// Account finds who signs in by id, in users, else in client_users, in one query. Inactive ones are found too:
+// Active says. CodeNotFound when there is no such row.
+func (u *Users) Account(ctx context.Context, id string) (Account, error) {
+	if !plausible(id) {
+		return Account{}, notFound("user")
+	}
+	accounts, err := u.accounts(ctx, "users.account", "= ?", id) // the plan is an index lookup whatever the statistics
+	if err != nil {
+		return Account{}, fmt.Errorf("load account: %w", err)
+	}
+	a, ok := accounts[id]
+	if !ok {
+		return Account{}, notFound("user")
+	}
+	return a, nil
+}
+
+// Accounts is Account for many ids in one query; ids without a row are not in the map.
+func (u *Users) Accounts(ctx context.Context, ids []string) (map[string]Account, error) {
+	list := idList(ids)
+	if list == "" {
+		return map[string]Account{}, nil
+	}
+	accounts, err := u.accounts(ctx, "users.accounts", u.s.inIDs(), list)
+	if err != nil {
+		return nil, fmt.Errorf("load accounts: %w", err)
+	}
+	return accounts, nil
+}
+
+// accounts are the accounts whose id fulfils the condition, which takes one argument.
+func (u *Users) accounts(ctx context.Context, operation, condition, arg string) (map[string]Account, error) {
+	s := u.s
+	query := `SELECT u.id, u.email, u."firstName", u."lastName", u."tenantId", CAST(u.role AS text) AS role,
+			0 AS portal, (u."isActive" AND t."isActive") AS active
+		FROM ` + s.t("users") + ` u JOIN ` + s.t("tenants") + ` t ON t.id = u."tenantId" WHERE u.id ` + condition + `
+		UNION ALL
+		SELECT c.id, c.email, c."firstName", c."lastName", c."tenantId", 'CLIENT', 1,
+			(c."isActive" AND t."isActive")
+		FROM ` + s.t("client_users") + ` c JOIN ` + s.t("tenants") + ` t ON t.id = c."tenantId"
+		WHERE c.id ` + condition
+	var rows []accountRow
+	if _, err := s.find(ctx, operation, &rows, query, arg, arg); err != nil {
+		return nil, err
+	}
+	accounts := make(map[string]Account, len(rows))
+	for _, r := range rows {
+		// users goes before client_users.
+		if known, ok := accounts[r.ID]; ok && !known.Portal {
+			continue
+		}
+		accounts[r.ID] = Account{
+			ID: r.ID, Email: r.Email, FirstName: r.FirstName, LastName: r.LastName, TenantID: r.TenantID,
+			Role: contract.Role(r.Role), Portal: r.Portal == 1, Active: r.Active,
+		}
+	}
+	return accounts, nil
+}
+
+// recipientRow is a user with the preferences, if any. The same columns come out of Recipients and Recipient.
+type recipientRow struct {
+	ID        string `gorm:"column:id"`
+	FirstName string `gorm:"column:firstName"`
+	LastName  string `gorm:"column:lastName"`
+	Email     string `gorm:"column:email"`
+
+	Preferences preferenceColumns `gorm:"embedded"`
+}
+
+func (r recipientRow) recipient() Recipient {
+	return Recipient{
+		ID: r.ID, Name: joinName(r.FirstName, r.LastName), Contact: r.Email, Preferences: r.Preferences.preferences(),
+	}
+}
+
+// Recipients are the active users of the tenant, of one role or (role empty) of all, with their preferences, sorted by
+// id, in one query. Portal users are none of them. An inactive tenant has no recipients.
+func (u *Users) Recipients(ctx context.Context, tenantID string, role contract.Role) ([]Recipient, error) {
+	if !plausible(tenantID) || (role != "" && !role.Valid()) {
+		return nil, nil
+	}
+	s := u.s
+	query := `SELECT u.id, u."firstName", u."lastName", u.email, ` + preferenceSelect + `
+		FROM ` + s.t("users") + ` u
+		JOIN ` + s.t("tenants") + ` t ON t.id = u."tenantId" AND t."isActive"
+		LEFT JOIN ` + s.t("user_notification_preferences") + ` p ON p."userId" = u.id
+		WHERE u."tenantId" = ? AND u."isActive"`
+	args := []any{tenantID}
+	if role != "" {
+		query += ` AND u.role = ?`
+		args = append(args, string(role))
+	}
+	var rows []recipientRow
+	if _, err := s.find(ctx, "users.recipients", &rows, query+` ORDER BY u.id`, args...); err != nil {
+		return nil, fmt.Errorf("load recipients: %w", err)
+	}
+	recipients := make([]Recipient, len(rows))
+	for i, r := range rows {
+		recipients[i] = r.recipient()
+	}
+	return recipients, nil
+}
+
+// Recipient is the active user or portal user of this tenant, in one query; CodeNotFound for any other.
+func (u *Users) Recipient(ctx context.Context, tenantID, id string) (Recipient, error) {
+	if !plausible(tenantID, id) {
+		return Recipient{}, notFound("user")
+	}
+	s := u.s
+	query := `SELECT 0 AS portal, u.id, u."firstName", u."lastName", u.email, ` + preferenceSelect + `
+		FROM ` + s.t("users") + ` u
+		LEFT JOIN ` + s.t("user_notification_preferences") + ` p ON p."userId" = u.id
+		WHERE u.id = ? AND u."tenantId" = ? AND u."isActive"
+		UNION ALL
+		SELECT 1, c.id, c."firstName", c."lastName", c.email, ` + preferenceSelect + `
+		FROM ` + s.t("client_users") + ` c
+		LEFT JOIN ` + s.t("user_notification_preferences") + ` p ON 1 = 0
+		WHERE c.id = ? AND c."tenantId" = ? AND c."isActive"
+		ORDER BY 1`
+	var rows []struct {
+		Portal    int          `gorm:"column:portal"`
+		Recipient recipientRow `gorm:"embedded"`
+	}
+	if _, err := s.find(ctx, "users.recipient", &rows, query, id, tenantID, id, tenantID); err != nil {
+		return Recipient{}, fmt.Errorf("load recipient: %w", err)
+	}
+	if len(rows) == 0 {
+		return Recipient{}, notFound("user")
+	}
+	r := rows[0].Recipient.recipient()
+	r.Portal = rows[0].Portal == 1
+	return r, nil
+}
+
+// ClientName is the name of a client of this tenant, for what is said about a deleted appointment; CodeNotFound for
+// any other.
+func (u *Users) ClientName(ctx context.Context, tenantID, clientID string) (string, error) {
+	if !plausible(tenantID, clientID) {
+		return "", notFound("client")
+	}
+	var rows []struct {
+		FirstName string `gorm:"column:firstName"`
+		LastName  string `gorm:"column:lastName"`
+	}
+	query := `SELECT "firstName", "lastName" FROM ` + u.s.t("clients") + ` WHERE id = ? AND "tenantId" = ?`
+	if _, err := u.s.find(ctx, "users.client_name", &rows, query, clientID, tenantID); err != nil {
+		return "", fmt.Errorf("load client: %w", err)
+	}
+	if len(rows) == 0 {
+		return "", notFound("client")
+	}
+	return joinName(rows[0].FirstName, rows[0].LastName), nil
+}
+
+// inIDs is the condition that takes an idList: one parameter, so that the statement is the same for any number of ids
+// (prepared once) and has no limit of parameters.
+func (s *Store) inIDs() string {
+	if s.dialect == Postgres {
+		return `IN (SELECT jsonb_array_elements_text(CAST(? AS jsonb)))`
+	}
+	return `IN (SELECT value FROM json_each(?))`
+}
+
+// idList is the plausible ones of ids as JSON, each once; empty when there are none.
+func idList(ids []string) string {
+	seen := make(map[string]bool, len(ids))
+	kept := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if plausible(id) && !seen[id] {
+			seen[id] = true
+			kept = append(kept, id)
+		}
+	}
+	if len(kept) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(kept)
+	if err != nil { // valid strings always encode
+		return ""
+	}
+	return string(b)
+}
+
+// joinName is how the app shows a person.
+func joinName(first, last string) string {
+	switch {
+	case last == "":
+		return first
+	case first == "":
+		return last
+	}
+	return first + " " + last
+}

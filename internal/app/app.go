@@ -1,0 +1,231 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/citaplanner/realtime/db/demo"
+	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/config"
+	"github.com/citaplanner/realtime/internal/httpapi"
+	"github.com/citaplanner/realtime/internal/hub"
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/notify"
+	"github.com/citaplanner/realtime/internal/outbox"
+	"github.com/citaplanner/realtime/internal/telemetry"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// service is what runs until its context ends.
+type service interface {
+	Run(ctx context.Context) error
+}
+
+// Options of New that are not settings.
+type Options struct {
+	Version string
+	Logger  *slog.Logger         // nil discards
+	Now     func() time.Time     // nil is time.Now
+	Metrics *prometheus.Registry // nil makes one
+}
+
+// App is a server: built by New, run by Run.
+type App struct {
+	cfg  *config.Config
+	opts Options
+
+	Store    *store.Store
+	Keys     *identity.EmitKeys
+	hub      *hub.Hub
+	notify   *notify.Service
+	api      *httpapi.API
+	services map[string]service
+	closers  []func() error
+
+	listening sync.Mutex
+	listener  net.Listener
+	stopping  atomic.Bool
+}
+
+// New opens the database, brings the server's own schema up to date and builds every part. ctx bounds the opening alone.
+func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Metrics == nil {
+		o.Metrics = telemetry.NewRegistry(o.Version)
+	}
+	a := &App{cfg: cfg, opts: o}
+	if err := a.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.build(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// Handler serves every route of the server.
+func (a *App) Handler() http.Handler { return a.api }
+
+// Hub sends to sockets and tells who is connected.
+func (a *App) Hub() *hub.Hub { return a.hub }
+
+// Notify is the notification service.
+func (a *App) Notify() *notify.Service { return a.notify }
+
+// Listen binds the configured address; Run does it where nobody has.
+func (a *App) Listen() error {
+	a.listening.Lock()
+	defer a.listening.Unlock()
+	if a.listener != nil {
+		return nil
+	}
+	addr := net.JoinHostPort(a.cfg.ListenHost(), strconv.Itoa(a.cfg.Port))
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("PORT %d (HOSTNAME %q) cannot be listened on: %w", a.cfg.Port, a.cfg.ListenHost(), err)
+	}
+	a.listener = l
+	return nil
+}
+
+// Addr is where the server listens, nil before Listen.
+func (a *App) Addr() *net.TCPAddr {
+	a.listening.Lock()
+	defer a.listening.Unlock()
+	if a.listener == nil {
+		return nil
+	}
+	addr, _ := a.listener.Addr().(*net.TCPAddr)
+	return addr
+}
+
+// Run listens and serves until ctx ends, then stops as Serve says.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Listen(); err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler: a.api,
+		// A session cookie in chunks is a few kilobytes; 64 KiB leaves room and bounds a flood of headers.
+		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       75 * time.Second,
+		ErrorLog:          slog.NewLogLogger(a.opts.Logger.Handler(), slog.LevelDebug),
+	}
+	serve := make(chan error, 1)
+	go func() { serve <- srv.Serve(a.listener) }()
+	runCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if err := <-serve; !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve: %w", err))
+		}
+	}()
+	return a.serve(runCtx, srv)
+}
+
+// Serve runs what works in the background, for programs that mount Handler in a server of their own. When ctx ends it
+// stops: not ready, emits under way finished, queues flushed, sockets told to come back, background work finished, within
+// the drain time.
+func (a *App) Serve(ctx context.Context) error { return a.serve(ctx, nil) }
+
+func (a *App) serve(ctx context.Context, srv *http.Server) error {
+	// What works in the background outlives ctx: it has to deliver what the drain still brings.
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	group, groupCtx := errgroup.WithContext(background)
+	for name, s := range a.services {
+		group.Go(func() error {
+			if err := s.Run(groupCtx); err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	select {
+	case <-ctx.Done():
+	case <-groupCtx.Done(): // a service failed
+	}
+	drainErr := a.drain(srv)
+	stopBackground()
+	err := group.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return errors.Join(err, drainErr)
+}
+
+// drain is the stop, bounded by the drain time: what is left then is cut, which is logged and is no error.
+func (a *App) drain(srv *http.Server) error {
+	a.stopping.Store(true)
+	start := a.opts.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.DrainTime)
+	defer cancel()
+	a.opts.Logger.Info("stopping", slog.Int("sockets", a.hub.Stats().TotalConnections), slog.Duration("within", a.cfg.DrainTime))
+	closed := make(chan error, 1)
+	if srv != nil {
+		go func() { closed <- srv.Shutdown(ctx) }() // closes the listener at once, waits for requests
+	} else {
+		closed <- nil
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"emits under way", a.api.Drain},
+		{"sockets", a.hub.Shutdown},
+		{"requests", func(context.Context) error { return <-closed }},
+	} {
+		if err := step.run(ctx); err != nil {
+			a.opts.Logger.Warn("the drain time is over", slog.String("left", step.name), slog.Any("error", err))
+		}
+	}
+	if srv != nil {
+		_ = srv.Close()
+	}
+	a.opts.Logger.Info("stopped", slog.Duration("took", a.opts.Now().Sub(start)))
+	return nil
+}
+
+// Close closes the database. It is called after Run or Serve, or instead of them.
+func (a *App) Close() error {
+	var err error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.closers[i]())
+	}
+	a.closers = nil
+	return err
+}
+
+// errStopping is what /readyz shows while the server stops.
+var errStopping = contract.NewError(contract.CodeUnavailable, "stopping")
+
+// Ready makes App the part "server" of /readyz.
+func (a *App) Ready(context.Context) error {
+	if a.stopping.Load() {
+		return errStopping
+	}
+	return nil
+}
+
+var (
+	_ service           = (*outbox.Outbox)(nil)
+	_ httpapi.Readiness = (*store.Store)(nil)
+	_                   = demo.Seed
+)

@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/citaplanner/realtime/db/demo"
+	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/httpapi"
+	"github.com/citaplanner/realtime/internal/hub"
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/inbox"
+	"github.com/citaplanner/realtime/internal/notify"
+	"github.com/citaplanner/realtime/internal/outbox"
+	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/internal/telemetry"
+	"github.com/citaplanner/realtime/pkg/contract"
+	"github.com/citaplanner/realtime/pkg/engineio"
+	"github.com/citaplanner/realtime/pkg/nextauth"
+)
+
+// openStore opens the database. The embedded one gets all tables and the demo world; the app's own gets our schema.
+func (a *App) openStore(ctx context.Context) error {
+	st, err := store.Open(ctx, store.Options{URL: a.cfg.Store(), DirectURL: a.cfg.DirectURL, Now: a.opts.Now,
+		Logger: a.opts.Logger, Registry: a.opts.Metrics})
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	a.Store = st
+	a.closers = append(a.closers, st.Close)
+	if a.cfg.AutoMigrate || a.cfg.Embedded() {
+		applied, err := st.Migrate(ctx, store.MigrateOptions{OwnOnly: st.Dialect() == store.Postgres})
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if len(applied) > 0 {
+			a.opts.Logger.Info("database migrated", slog.Any("applied", applied))
+		}
+	}
+	if a.cfg.Embedded() {
+		if err := demo.Seed(ctx, st, a.opts.Now()); err != nil {
+			return fmt.Errorf("demo data: %w", err)
+		}
+	}
+	return nil
+}
+
+// build makes every part above the store. Nothing runs yet.
+func (a *App) build() error {
+	origins, err := identity.NewOrigins(a.cfg.AppURL, a.cfg.Origins)
+	if err != nil {
+		return fmt.Errorf("NEXTAUTH_URL, ALLOWED_ORIGINS: %w", err)
+	}
+	keys, err := nextauth.New(a.cfg.Secrets(), nextauth.Options{Now: a.opts.Now})
+	if err != nil {
+		return fmt.Errorf("NEXTAUTH_SECRET: %w", err)
+	}
+	if a.cfg.EmitHTTP {
+		if a.Keys, err = identity.NewEmitKeys(a.cfg.APIKeys, identity.EmitKeysOptions{Now: a.opts.Now}); err != nil {
+			return fmt.Errorf("REALTIME_API_KEY: %w", err)
+		}
+	}
+	reg, log := a.opts.Metrics, a.opts.Logger
+	people := identity.New(a.Store.Users, keys, origins, identity.Options{CacheTTL: a.cfg.UserCacheTTL,
+		CacheSize: a.cfg.UserCacheSize, RecheckEvery: a.cfg.RecheckEvery, Now: a.opts.Now, Logger: log,
+		Metrics: identity.NewMetrics(reg)})
+	// The hub needs the inbox, which sends through the hub: the sender is filled in last.
+	out := &sender{}
+	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: a.cfg.DedupWindow,
+		Metrics: notify.NewMetrics(reg)})
+	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
+	a.hub, err = hub.New(hub.Deps{
+		Identity: people, Inbox: inbox.New(a.Store, out, inbox.Options{Logger: log, Metrics: inbox.NewMetrics(reg)}),
+		Appointments: a.Store.Appointments, Missed: left.Missed,
+	}, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
+	if err != nil {
+		return err
+	}
+	out.Hub = a.hub
+	parts := map[string]httpapi.Readiness{"server": a, "database": a.Store, "outbox": left}
+	if err := a.addRedis(parts); err != nil {
+		return err
+	}
+	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}}
+	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
+		Origins: origins, Stats: a.hub, Parts: parts}
+	if a.cfg.Metrics {
+		deps.Gather = telemetry.Handler(reg)
+	}
+	a.api = httpapi.New(deps, httpapi.Options{Version: a.opts.Version, Logger: log, Now: a.opts.Now, Metrics: httpapi.NewMetrics(reg)})
+	return nil
+}
+
+func (a *App) socketOptions() sio.Options {
+	return sio.Options{
+		Engine: engineio.Options{
+			PingInterval: a.cfg.PingInterval, PingTimeout: a.cfg.PingTimeout, UpgradeTimeout: a.cfg.UpgradeTimeout,
+			MaxPayload: a.cfg.MaxPayload, QueueBytes: a.cfg.QueueBytes, QueueAge: a.cfg.QueueAge, MaxConns: a.cfg.MaxConnections,
+			Logger: a.opts.Logger, Metrics: engineio.NewMetrics(a.opts.Metrics),
+		},
+		ConnectTimeout: a.cfg.ConnectTimeout, Logger: a.opts.Logger, Metrics: sio.NewMetrics(a.opts.Metrics),
+	}
+}
+
+// sender is the hub, once there is one.
+type sender struct{ *hub.Hub }
+
+// watched runs the re-checks over the hub's sockets.
+type watched struct {
+	people *identity.Service
+	hub    *hub.Hub
+}
+
+func (w watched) Run(ctx context.Context) error { return w.people.Run(ctx, w.hub) }
+
+// redisPart makes a Redis client a part of /readyz.
+type redisPart struct{ client *redis.Client }
+
+func (r redisPart) Ready(ctx context.Context) error {
+	if err := r.client.Ping(ctx).Err(); err != nil {
+		return contract.Wrap(contract.CodeUnavailable, "Redis does not answer", err)
+	}
+	return nil
+}
+
+func (a *App) addRedis(parts map[string]httpapi.Readiness) error {
+	if a.cfg.RedisURL == "" {
+		return nil
+	}
+	o, err := redis.ParseURL(a.cfg.RedisURL)
+	if err != nil {
+		return fmt.Errorf("REDIS_URL: %w", err)
+	}
+	o.DialTimeout, o.ReadTimeout = time.Second, time.Second
+	client := redis.NewClient(o)
+	a.closers = append(a.closers, client.Close)
+	parts["redis"] = redisPart{client}
+	return nil
+}

@@ -1,0 +1,327 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/joho/godotenv"
+)
+
+// The values of NODE_ENV.
+const (
+	Development = "development"
+	Production  = "production"
+	Test        = "test"
+)
+
+// EmbeddedURL is the DATABASE_URL of the embedded default: a SQLite file with demo data in the current folder.
+const EmbeddedURL = "sqlite:realtime-demo.db"
+
+// minSecret is the shortest session secret that production takes, in characters (contract/auth.md).
+const minSecret = 32
+
+// Config holds every setting. The zero value is not usable: Load makes one.
+type Config struct {
+	Env      string `env:"NODE_ENV" envDefault:"development" help:"development, production or test"`
+	Port     int    `env:"PORT" envDefault:"3000" help:"TCP port to listen on; 0 picks a free one"`
+	Hostname string `env:"HOSTNAME" help:"address to listen on; empty, or the machine's own name: all interfaces in production, localhost otherwise"`
+
+	DatabaseURL string `env:"DATABASE_URL" help:"the app's database in Prisma's form, or sqlite:<file>; empty: sqlite:realtime-demo.db with demo data"`
+	DirectURL   string `env:"DIRECT_URL" help:"direct PostgreSQL connection for migrations where DATABASE_URL goes through PgBouncer"`
+	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" help:"create the server's own schema (never the app's tables) at start"`
+	RedisURL    string `env:"REDIS_URL" help:"redis://host:6379/0; checked by doctor and /readyz when set"`
+
+	Secret     string   `env:"NEXTAUTH_SECRET" help:"NextAuth secret; several separated by commas while one is rotated; made at first start in development"`
+	AuthSecret string   `env:"AUTH_SECRET" help:"the name Auth.js v5 uses for NEXTAUTH_SECRET"`
+	AppURL     string   `env:"NEXTAUTH_URL" help:"the app's address: its origin may sign in by cookie and read across origins; the server's own host is always allowed"`
+	Origins    []string `env:"ALLOWED_ORIGINS" help:"further origins, separated by commas"`
+
+	APIKeys  []string `env:"REALTIME_API_KEY" help:"API key of the emit endpoints; several separated by commas while one is rotated; made at first start in development"`
+	EmitHTTP bool     `env:"EMIT_HTTP" envDefault:"true" help:"serve the emit endpoints"`
+
+	PingInterval   time.Duration `env:"PING_INTERVAL" envDefault:"25s" help:"Engine.IO heartbeat interval"`
+	PingTimeout    time.Duration `env:"PING_TIMEOUT" envDefault:"20s" help:"how long a heartbeat may stay unanswered"`
+	UpgradeTimeout time.Duration `env:"UPGRADE_TIMEOUT" envDefault:"10s" help:"how long an upgrade to WebSocket may take"`
+	ConnectTimeout time.Duration `env:"CONNECT_TIMEOUT" envDefault:"45s" help:"how long a connection may stay without a CONNECT packet"`
+	MaxPayload     int64         `env:"MAX_PAYLOAD" envDefault:"1000000" help:"largest packet or polling body from a client, bytes"`
+	QueueBytes     int           `env:"QUEUE_BYTES" envDefault:"4194304" help:"bytes that may wait for one client before it is closed as too slow"`
+	QueueAge       time.Duration `env:"QUEUE_AGE" envDefault:"30s" help:"how long a packet may wait for one client before it is closed as too slow"`
+	MaxConnections int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"connections in all; 0 is unlimited"`
+
+	UserCacheTTL  time.Duration `env:"USER_CACHE_TTL" envDefault:"30s" help:"how long a user row is remembered"`
+	UserCacheSize int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
+	RecheckEvery  time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
+	OfflineGrace  time.Duration `env:"OFFLINE_GRACE" envDefault:"5s" help:"how long after its last socket a user counts as gone"`
+	DedupWindow   time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once"`
+	DrainTime     time.Duration `env:"DRAIN_TIME" envDefault:"10s" help:"how long a stop may take"`
+
+	Metrics   bool       `env:"METRICS" envDefault:"true" help:"serve /metrics"`
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" help:"text or json; empty: json in production, text otherwise"`
+}
+
+// Load reads the environment, and in development the file .env of the current folder and the keys made at an earlier
+// start (DevKeysFile); the environment wins over both. It returns an error of one line that names the variable.
+func Load() (*Config, error) {
+	vars := env.ToMap(os.Environ())
+	mode := vars["NODE_ENV"]
+	if mode == "" || mode == Development {
+		if err := addFile(vars, ".env"); err != nil {
+			return nil, err
+		}
+	}
+	return Parse(vars)
+}
+
+// Parse checks the variables given.
+func Parse(vars map[string]string) (*Config, error) {
+	var c Config
+	// An empty variable is an unset one: Compose files write NAME=${NAME:-}.
+	set := make(map[string]string, len(vars))
+	for k, v := range vars {
+		if strings.TrimSpace(v) != "" {
+			set[k] = strings.TrimSpace(v)
+		}
+	}
+	if err := env.ParseWithOptions(&c, env.Options{Environment: set}); err != nil {
+		return nil, firstProblem(err)
+	}
+	c.Origins, c.APIKeys = compact(c.Origins), compact(c.APIKeys)
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// Embedded reports whether the server runs on its own SQLite file with demo data.
+func (c *Config) Embedded() bool { return c.DatabaseURL == "" }
+
+// Store is the URL of the database to open.
+func (c *Config) Store() string {
+	if c.Embedded() {
+		return EmbeddedURL
+	}
+	return c.DatabaseURL
+}
+
+// Secrets lists the session secrets, the one in use first.
+func (c *Config) Secrets() []string {
+	s := c.Secret
+	if s == "" {
+		s = c.AuthSecret
+	}
+	return compact(strings.Split(s, ","))
+}
+
+// BaseURL is the address that a person on this machine types.
+func (c *Config) BaseURL(port int) string { return fmt.Sprintf("http://localhost:%d", port) }
+
+// ListenHost is the host to bind. A HOSTNAME that is the machine's own name was set by a shell or a container engine,
+// not chosen by a person: binding it would hide the server from 127.0.0.1.
+func (c *Config) ListenHost() string {
+	own, _ := os.Hostname()
+	if c.Hostname != "" && c.Hostname != own {
+		return c.Hostname
+	}
+	if c.Env == Production {
+		return ""
+	}
+	return "localhost"
+}
+
+func (c *Config) check() error {
+	switch c.Env {
+	case Development, Production, Test:
+	default:
+		return problem("NODE_ENV", "must be development, production or test, not %q", c.Env)
+	}
+	if c.Port < 0 || c.Port > 65535 {
+		return problem("PORT", "must be 0 to 65535, not %d", c.Port)
+	}
+	switch c.LogFormat {
+	case "":
+		c.LogFormat = "text"
+		if c.Env == Production {
+			c.LogFormat = "json"
+		}
+	case "text", "json":
+	default:
+		return problem("LOG_FORMAT", "must be text or json, not %q", c.LogFormat)
+	}
+	if err := c.checkAddresses(); err != nil {
+		return err
+	}
+	if err := c.checkNumbers(); err != nil {
+		return err
+	}
+	if c.Env == Production {
+		return c.checkProduction()
+	}
+	return nil
+}
+
+func (c *Config) checkAddresses() error {
+	if c.DatabaseURL != "" && !hasScheme(c.DatabaseURL, "postgres://", "postgresql://", "sqlite:", "file:") {
+		return problem("DATABASE_URL", "must begin with postgresql://, postgres://, sqlite: or file:")
+	}
+	if c.DirectURL != "" && !hasScheme(c.DirectURL, "postgres://", "postgresql://") {
+		return problem("DIRECT_URL", "must begin with postgresql:// or postgres://")
+	}
+	if c.RedisURL != "" && !hasScheme(c.RedisURL, "redis://", "rediss://", "unix://") {
+		return problem("REDIS_URL", "must begin with redis://, rediss:// or unix://")
+	}
+	if err := checkOrigin("NEXTAUTH_URL", c.AppURL); err != nil {
+		return err
+	}
+	for _, o := range c.Origins {
+		if err := checkOrigin("ALLOWED_ORIGINS", o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkNumbers() error {
+	for name, d := range map[string]time.Duration{
+		"PING_INTERVAL": c.PingInterval, "PING_TIMEOUT": c.PingTimeout, "UPGRADE_TIMEOUT": c.UpgradeTimeout,
+		"CONNECT_TIMEOUT": c.ConnectTimeout, "QUEUE_AGE": c.QueueAge, "USER_CACHE_TTL": c.UserCacheTTL,
+		"RECHECK_EVERY": c.RecheckEvery, "DRAIN_TIME": c.DrainTime,
+	} {
+		if d <= 0 {
+			return problem(name, "must be a time above zero such as 25s, not %s", d)
+		}
+	}
+	if c.RecheckEvery > 50*time.Second || c.UserCacheTTL > 50*time.Second {
+		// A connection must end within a minute of its right to exist (contract/auth.md).
+		name := "RECHECK_EVERY"
+		if c.UserCacheTTL > 50*time.Second {
+			name = "USER_CACHE_TTL"
+		}
+		return problem(name, "must be at most 50s: a lost right has to end a connection within a minute")
+	}
+	if c.OfflineGrace < 0 || c.DedupWindow < 0 {
+		return problem("OFFLINE_GRACE and DEDUP_WINDOW", "must not be negative")
+	}
+	if c.MaxPayload < 1024 {
+		return problem("MAX_PAYLOAD", "must be at least 1024 bytes, not %d", c.MaxPayload)
+	}
+	if c.QueueBytes < 65536 {
+		return problem("QUEUE_BYTES", "must be at least 65536 bytes, not %d", c.QueueBytes)
+	}
+	if c.MaxConnections < 0 || c.UserCacheSize < 1 {
+		return problem("MAX_CONNECTIONS", "must not be negative, and USER_CACHE_SIZE must be above zero")
+	}
+	return nil
+}
+
+func (c *Config) checkProduction() error {
+	if c.DatabaseURL == "" {
+		return problem("DATABASE_URL", "must be set in production: the app's own PostgreSQL URL")
+	}
+	secrets := c.Secrets()
+	if len(secrets) == 0 {
+		return problem("NEXTAUTH_SECRET", "must be set in production: the same value as the app's")
+	}
+	for _, s := range secrets {
+		if len(s) < minSecret {
+			return problem("NEXTAUTH_SECRET", "must have at least %d characters in production", minSecret)
+		}
+	}
+	if c.EmitHTTP && len(c.APIKeys) == 0 {
+		return problem("REALTIME_API_KEY", "must be set in production, or EMIT_HTTP=false")
+	}
+	for _, k := range c.APIKeys {
+		if len(k) < minSecret {
+			return problem("REALTIME_API_KEY", "must have at least %d characters in production", minSecret)
+		}
+	}
+	return nil
+}
+
+func problem(name, format string, args ...any) error {
+	return fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...))
+}
+
+// firstProblem turns the library's aggregate into one line that names the variable, and not its value: it may be secret.
+func firstProblem(err error) error {
+	var agg env.AggregateError
+	if errors.As(err, &agg) && len(agg.Errors) > 0 {
+		err = agg.Errors[0]
+	}
+	var pe env.ParseError
+	if errors.As(err, &pe) {
+		if f, ok := reflect.TypeFor[Config]().FieldByName(pe.Name); ok {
+			return problem(f.Tag.Get("env"), "is not a valid %s", kindOf(f.Type))
+		}
+	}
+	return err
+}
+
+func kindOf(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "time such as 25s or 2m"
+	case reflect.TypeFor[slog.Level]():
+		return "log level (debug, info, warn, error)"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "whole number"
+	}
+	return t.String()
+}
+
+func checkOrigin(name, s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return problem(name, "must be an address such as https://app.example.com, not %q", s)
+	}
+	return nil
+}
+
+func hasScheme(s string, schemes ...string) bool {
+	for _, p := range schemes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func compact(in []string) []string {
+	var out []string
+	for _, s := range in {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func addFile(vars map[string]string, name string) error {
+	file, err := godotenv.Read(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s cannot be read: %w", name, err)
+	}
+	for k, v := range file {
+		if _, ok := vars[k]; !ok {
+			vars[k] = v
+		}
+	}
+	return nil
+}

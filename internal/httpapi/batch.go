@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// maxBatch is how many emits one batch may hold (contract/http.md).
+const maxBatch = 1000
+
+type batchBody struct {
+	Emits []json.RawMessage `json:"emits"`
+}
+
+type batchAnswer struct {
+	Results []batchResult `json:"results"`
+}
+
+// batchResult is one entry's answer: an emit's, or what a problem would have said.
+type batchResult struct {
+	Success bool `json:"success"`
+	*contract.EmitResult
+	Status int           `json:"status"`
+	Error  string        `json:"error,omitempty"`
+	Code   contract.Code `json:"code,omitempty"`
+	Field  string        `json:"field,omitempty"`
+}
+
+// batch answers POST /api/emit/batch: each entry stands alone, and one that fails does not keep the others back.
+func (a *API) batch(c *gin.Context) error {
+	return a.emitting(c, "batch", func(ctx context.Context, scope identity.Scope, body []byte) (any, error) {
+		b, err := decode[batchBody](body, false)
+		if err != nil {
+			return nil, err
+		}
+		if len(b.Emits) == 0 || len(b.Emits) > maxBatch {
+			return nil, contract.InvalidField("emits", fmt.Sprintf("emits must be a list of 1 to %d entries", maxBatch))
+		}
+		answer := batchAnswer{Results: make([]batchResult, 0, len(b.Emits))}
+		for i, entry := range b.Emits {
+			if err := ctx.Err(); err != nil {
+				return nil, contract.Wrap(contract.CodeUnavailable, "the request ended before the batch was done", err)
+			}
+			answer.Results = append(answer.Results, a.batchEntry(ctx, scope, i, entry))
+		}
+		return answer, nil
+	})
+}
+
+func (a *API) batchEntry(ctx context.Context, scope identity.Scope, i int, entry json.RawMessage) batchResult {
+	result, err := a.runEntry(ctx, scope, i, entry)
+	if err != nil {
+		e := contract.AsError(err)
+		if e.Code == contract.CodeInternal {
+			a.opts.Logger.ErrorContext(ctx, "batch entry failed", slog.Int("entry", i), slog.Any("error", err))
+		}
+		return batchResult{Status: statusOf(e.Code), Error: e.Message, Code: e.Code, Field: e.Field}
+	}
+	return batchResult{Success: true, EmitResult: &result, Status: http.StatusAccepted}
+}
+
+// runEntry runs one entry. Below an idempotency key each entry has a key of its own, so that a repeat after a crash in
+// the middle of a batch emits the rest and nothing twice.
+func (a *API) runEntry(ctx context.Context, scope identity.Scope, i int, entry json.RawMessage) (contract.EmitResult, error) {
+	head, err := decode[struct {
+		Kind string `json:"kind"`
+	}](entry, false)
+	if err != nil {
+		return contract.EmitResult{}, err
+	}
+	k, ok := kindByName(head.Kind)
+	if !ok {
+		return contract.EmitResult{}, contract.InvalidField("kind", "kind must be the path of an emit endpoint below /api/emit/, such as appointments/created")
+	}
+	key := keyOf(ctx)
+	if key == "" {
+		return k.run(ctx, a.deps.Notify, scope, entry)
+	}
+	result, _, err := a.deps.Notify.Once(ctx, digest(key, strconv.Itoa(i)), fingerprint(k.name, entry),
+		func(ctx context.Context) (contract.EmitResult, error) { return k.run(ctx, a.deps.Notify, scope, entry) })
+	return result, err
+}
+
+func kindByName(name string) (emitKind, bool) {
+	for _, k := range emitKinds {
+		if name != "" && (k.name == name || k.alias == name) {
+			return k, true
+		}
+	}
+	return emitKind{}, false
+}

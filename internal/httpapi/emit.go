@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/notify"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// maxIdempotencyKey is the longest Idempotency-Key, in characters (contract/http.md).
+const maxIdempotencyKey = 255
+
+// emitKind is one emit endpoint: name is its path below /api/emit/ and its kind in a batch, alias the event's name, which
+// a batch takes as well.
+type emitKind struct {
+	name, alias string
+	run         func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error)
+}
+
+// kind makes an emitKind from a body type and the service's function. tenant points at the body's tenantId, so that a
+// token of one tenant cannot emit in another.
+func kind[T any](name, alias string, tenant func(*T) *string,
+	call func(context.Context, *notify.Service, T) (contract.EmitResult, error)) emitKind {
+	return emitKind{name, alias, func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
+		v, err := decode[T](body, false)
+		if err != nil {
+			return contract.EmitResult{}, err
+		}
+		if err := within(scope, tenant(&v)); err != nil {
+			return contract.EmitResult{}, err
+		}
+		return call(ctx, svc, v)
+	}}
+}
+
+// within refuses a tenant that the credential does not name.
+func within(scope identity.Scope, tenantID *string) error {
+	if scope.TenantID == "" || *tenantID == scope.TenantID {
+		return nil
+	}
+	return contract.NewError(contract.CodeForbidden, "this token may emit in its own tenant only")
+}
+
+// emit answers one emit endpoint.
+func (a *API) emit(k emitKind) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		return a.emitting(c, k.name, func(ctx context.Context, scope identity.Scope, body []byte) (any, error) {
+			return k.run(ctx, a.deps.Notify, scope, body)
+		})
+	}
+}
+
+// emitting does what all emit endpoints share: the credential, the body, the drain, the idempotency key, the answer.
+func (a *API) emitting(c *gin.Context, name string,
+	run func(ctx context.Context, scope identity.Scope, body []byte) (any, error)) error {
+	scope, err := a.emitScope(c)
+	if err != nil {
+		return err
+	}
+	end, err := a.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
+	body, err := a.readBody(c)
+	if err != nil {
+		return err
+	}
+	key, err := idempotencyKey(c, scope)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	replayed := false
+	var answer json.RawMessage
+	if key == "" {
+		var v any
+		if v, err = run(ctx, scope, body); err == nil {
+			answer, err = json.Marshal(v)
+		}
+	} else {
+		answer, replayed, err = a.deps.Notify.OnceRaw(ctx, key, fingerprint(name, body), func(ctx context.Context) (json.RawMessage, error) {
+			v, err := run(withKey(ctx, key), scope, body)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(v)
+		})
+	}
+	if err != nil {
+		a.opts.Metrics.emits.WithLabelValues(name, string(contract.CodeOf(err))).Inc()
+		return err
+	}
+	result := "ok"
+	if replayed {
+		result = "replayed"
+		c.Header("Idempotent-Replayed", "true")
+	}
+	a.opts.Metrics.emits.WithLabelValues(name, result).Inc()
+	c.Data(http.StatusAccepted, "application/json; charset=utf-8", succeeded(answer))
+	return nil
+}
+
+// succeeded puts success:true in front of an object's members.
+func succeeded(object json.RawMessage) []byte {
+	out := append(make([]byte, 0, len(object)+16), `{"success":true`...)
+	if len(object) > 2 {
+		out = append(append(out, ','), object[1:]...)
+		return out
+	}
+	return append(out, '}')
+}
+
+// idempotencyKey reads the header and binds it to the tenant that the credential names, so that two callers cannot see
+// each other's results. It is empty where there is no header.
+func idempotencyKey(c *gin.Context, scope identity.Scope) (string, error) {
+	values := c.Request.Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	key := values[0]
+	if key == "" || len(values) > 1 || !utf8.ValidString(key) || utf8.RuneCountInString(key) > maxIdempotencyKey {
+		return "", contract.InvalidField("Idempotency-Key", "Idempotency-Key must be one text of 1 to 255 characters")
+	}
+	return digest("key", scope.TenantID, key), nil
+}
+
+// fingerprint tells whether a repeat asks for the same thing.
+func fingerprint(name string, body []byte) string { return digest("body", name, string(body)) }
+
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+type keyContext struct{}
+
+// withKey hands the request's key to a batch, whose entries each get a key of their own below it.
+func withKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, keyContext{}, key)
+}
+
+func keyOf(ctx context.Context) string {
+	key, _ := ctx.Value(keyContext{}).(string)
+	return key
+}

@@ -1,0 +1,173 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/notify"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// SocketPath is where the Socket.IO endpoint lives, with and without a trailing slash.
+const SocketPath = "/api/socket"
+
+// Stats tells who is connected; the hub satisfies it.
+type Stats interface {
+	Stats() contract.SocketStats
+}
+
+// Readiness is one part that has to work for the server to be ready.
+type Readiness interface {
+	Ready(ctx context.Context) error
+}
+
+// Authenticator finds out whose session a request carries.
+type Authenticator interface {
+	Authenticate(ctx context.Context, r identity.Request) (identity.User, error)
+}
+
+// Deps are what the routes call. All but Metrics are needed.
+type Deps struct {
+	Socket   http.Handler // the Engine.IO endpoint
+	Bundle   http.Handler // the client bundle, socket.io.js and its kin
+	Notify   *notify.Service
+	Identity Authenticator
+	Keys     *identity.EmitKeys // nil: emitting over HTTP is switched off
+	Origins  *identity.Origins
+	Stats    Stats
+	Parts    map[string]Readiness // by the name that /readyz shows
+	Gather   http.Handler         // /metrics; nil: not served
+}
+
+// Options of New; the zero value is usable.
+type Options struct {
+	MaxBody      int64         // bytes of a JSON body; 0 is 1 MB (contract/http.md)
+	ReadyTimeout time.Duration // how long all checks of /readyz may take; 0 is 2 s
+	Version      string
+	Logger       *slog.Logger
+	Metrics      *Metrics
+	Now          func() time.Time
+}
+
+// API is an http.Handler with all routes of this server.
+type API struct {
+	deps   Deps
+	opts   Options
+	engine *gin.Engine
+	start  time.Time
+
+	drain    sync.RWMutex // held for reading by each emit under way
+	draining bool
+}
+
+// New builds the routes.
+func New(d Deps, o Options) *API {
+	if o.MaxBody <= 0 {
+		o.MaxBody = 1 << 20
+	}
+	if o.ReadyTimeout <= 0 {
+		o.ReadyTimeout = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	gin.SetMode(gin.ReleaseMode)
+	a := &API{deps: d, opts: o, engine: gin.New(), start: o.Now()}
+	a.routes()
+	return a
+}
+
+func (a *API) routes() {
+	r := a.engine
+	// A redirect of /api/socket/ would break polling: both paths are registered instead.
+	r.RedirectTrailingSlash = false
+	r.HandleMethodNotAllowed = true
+	r.ContextWithFallback = false
+	_ = r.SetTrustedProxies(nil)
+	r.Use(a.observe, a.recover)
+	r.NoRoute(a.handle(func(*gin.Context) error { return contract.NewError(contract.CodeNotFound, "no such route") }))
+	r.NoMethod(a.handle(func(*gin.Context) error { return errMethod }))
+
+	for _, path := range []string{SocketPath, SocketPath + "/"} {
+		r.Any(path, a.cors, a.socket)
+	}
+	for _, name := range bundleNames {
+		r.GET(SocketPath+"/"+name, a.cors, gin.WrapH(a.deps.Bundle))
+		r.HEAD(SocketPath+"/"+name, a.cors, gin.WrapH(a.deps.Bundle))
+	}
+	r.GET(SocketPath+"/stats", a.handle(a.stats))
+	r.GET("/healthz", a.healthz)
+	r.GET("/readyz", a.readyz)
+	if a.deps.Gather != nil {
+		r.GET("/metrics", gin.WrapH(a.deps.Gather))
+	}
+	if a.deps.Keys != nil {
+		for _, k := range emitKinds {
+			r.POST("/api/emit/"+k.name, a.handle(a.emit(k)))
+		}
+		r.POST("/api/emit/batch", a.handle(a.batch))
+	}
+}
+
+// bundleNames are the files of the client bundle that Node's socket.io serves (socket.io/dist/index.js, serve()).
+var bundleNames = []string{
+	"socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js", "socket.io.esm.min.js",
+	"socket.io.js.map", "socket.io.min.js.map", "socket.io.msgpack.min.js.map", "socket.io.esm.min.js.map",
+}
+
+// ServeHTTP makes API an http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
+
+// socket hands Engine.IO requests to the transport. A plain GET, as the deployment guide's curl sends it, says that the
+// endpoint is there.
+func (a *API) socket(c *gin.Context) {
+	q := c.Request.URL.RawQuery
+	if c.Request.Method == http.MethodGet && !strings.Contains(q, "EIO=") && !strings.Contains(q, "transport=") {
+		c.JSON(http.StatusOK, gin.H{
+			"status": "ok", "protocol": 5, "engine": 4, "path": SocketPath, "transports": []string{"polling", "websocket"},
+			"version": a.opts.Version, "timestamp": contract.At(a.opts.Now()),
+		})
+		return
+	}
+	a.deps.Socket.ServeHTTP(c.Writer, c.Request)
+}
+
+// Drain refuses emits from now on and waits until those under way are answered, or for ctx.
+func (a *API) Drain(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		a.drain.Lock()
+		a.draining = true
+		a.drain.Unlock()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// begin counts an emit as under way; end must be called when it is answered.
+func (a *API) begin() (end func(), err error) {
+	a.drain.RLock()
+	if a.draining {
+		a.drain.RUnlock()
+		return nil, &contract.Error{Code: contract.CodeUnavailable, Message: "the server is stopping", RetryAfter: time.Second}
+	}
+	return a.drain.RUnlock, nil
+}

@@ -1,0 +1,151 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/inbox"
+	"github.com/citaplanner/realtime/internal/outbox"
+	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// Authenticator finds out who is connecting.
+type Authenticator interface {
+	Authenticate(ctx context.Context, r identity.Request) (identity.User, error)
+}
+
+// Inbox marks notifications as read and tells the user's other devices.
+type Inbox interface {
+	MarkRead(ctx context.Context, u inbox.User, notificationID string) error
+	MarkAllRead(ctx context.Context, u inbox.User) (int64, error)
+}
+
+// Appointments tells whether an appointment is one of the tenant's.
+type Appointments interface {
+	Exists(ctx context.Context, tenantID, id string) (bool, error)
+}
+
+// Deps are what the hub calls; all are needed, but for Missed.
+type Deps struct {
+	Identity     Authenticator
+	Inbox        Inbox
+	Appointments Appointments
+	// Missed lists the events that were committed before a crash and that a socket which joins now still has to get; nil:
+	// nothing.
+	Missed func(tenantID, userID string, role contract.Role) []outbox.Event
+}
+
+// Options of New; the zero value is usable.
+type Options struct {
+	Socket       sio.Options   // its callbacks are the hub's to set
+	Grace        time.Duration // presence: how long after its last socket a user counts as gone
+	EventTimeout time.Duration // how long one client event may take; 0 is 5 s
+	ExpiryNotice time.Duration // how long before a session's end auth:expiring goes out; 0 is 60 s (contract/auth.md)
+	Now          func() time.Time
+	Logger       *slog.Logger
+	Metrics      *Metrics
+}
+
+// Hub is safe for use by many goroutines.
+type Hub struct {
+	deps     Deps
+	opts     Options
+	sio      *sio.Server
+	presence *presence.Presence
+
+	mu      sync.Mutex
+	sockets map[string]*session // by socket id
+}
+
+// session is a signed-in socket.
+type session struct {
+	user   identity.User
+	socket *sio.Socket
+
+	timers struct {
+		sync.Mutex
+		expiring, expired *time.Timer
+	}
+}
+
+// New returns a hub that serves at once.
+func New(d Deps, o Options) (*Hub, error) {
+	if o.EventTimeout <= 0 {
+		o.EventTimeout = 5 * time.Second
+	}
+	if o.ExpiryNotice <= 0 {
+		o.ExpiryNotice = time.Minute
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	h := &Hub{deps: d, opts: o, sockets: map[string]*session{}}
+	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now})
+	so := o.Socket
+	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected
+	var err error
+	h.sio, err = sio.New(so)
+	return h, err
+}
+
+// ServeHTTP is the Engine.IO endpoint.
+func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.sio.ServeHTTP(w, r) }
+
+// ClientBundle serves the browser's client library.
+func (h *Hub) ClientBundle() http.Handler { return h.sio.ClientBundle() }
+
+// Shutdown refuses new connections, sends what is queued, tells the clients to come back, and waits for all of it, or
+// for ctx.
+func (h *Hub) Shutdown(ctx context.Context) error {
+	err := h.sio.Shutdown(ctx)
+	if perr := h.presence.Stop(ctx); err == nil {
+		err = perr
+	}
+	return err
+}
+
+// ConnectedUsers lists everybody with a socket; identity re-checks them.
+func (h *Hub) ConnectedUsers() []string { return h.presence.Users() }
+
+// UsersOf counts the users of a tenant that have a socket, each once.
+func (h *Hub) UsersOf(tenantID string) int { return len(h.presence.TenantUsers(tenantID)) }
+
+// Stats counts all sockets by tenant.
+func (h *Hub) Stats() contract.SocketStats {
+	users := map[string]map[string]struct{}{}
+	s := contract.SocketStats{Tenants: map[string]contract.TenantStats{}}
+	h.mu.Lock()
+	for _, ses := range h.sockets {
+		t := s.Tenants[ses.user.TenantID]
+		t.Count++
+		s.Tenants[ses.user.TenantID] = t
+		s.TotalConnections++
+		if users[ses.user.TenantID] == nil {
+			users[ses.user.TenantID] = map[string]struct{}{}
+		}
+		users[ses.user.TenantID][ses.user.ID] = struct{}{}
+	}
+	h.mu.Unlock()
+	for id, set := range users {
+		t := s.Tenants[id]
+		for u := range set {
+			t.Users = append(t.Users, u)
+		}
+		sort.Strings(t.Users)
+		s.Tenants[id] = t
+	}
+	return s
+}

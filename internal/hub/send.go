@@ -1,0 +1,70 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/citaplanner/realtime/internal/notify"
+	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+var (
+	_ notify.Broadcaster = (*Hub)(nil)
+	_ presence.Announcer = (*Hub)(nil)
+)
+
+// ToUser sends to the sockets of a user that signed in under that tenant. It returns how many sockets it was queued for.
+func (h *Hub) ToUser(_ context.Context, tenantID, userID, event string, payload any) (int, error) {
+	return h.send(tenantID, sio.Target{Rooms: []string{contract.UserRoom(userID)}}, event, payload)
+}
+
+// ToTenant sends to every socket of a tenant.
+func (h *Hub) ToTenant(_ context.Context, tenantID, event string, payload any) (int, error) {
+	return h.send(tenantID, sio.Target{Rooms: []string{contract.TenantRoom(tenantID)}}, event, payload)
+}
+
+// ToRole sends to every socket of a role of a tenant.
+func (h *Hub) ToRole(_ context.Context, tenantID string, role contract.Role, event string, payload any) (int, error) {
+	return h.send(tenantID, sio.Target{Rooms: []string{contract.RoleRoom(role, tenantID)}}, event, payload)
+}
+
+// ToTenantExcept sends to every socket of a tenant but one.
+func (h *Hub) ToTenantExcept(tenantID, exceptSocket, event string, payload any) {
+	_, err := h.send(tenantID, sio.Target{Rooms: []string{contract.TenantRoom(tenantID)}, Except: exceptSocket}, event, payload)
+	h.logSend(event, err)
+}
+
+// ToSocket sends to one socket.
+func (h *Hub) ToSocket(socketID, event string, payload any) {
+	h.mu.Lock()
+	ses := h.sockets[socketID]
+	h.mu.Unlock()
+	if ses != nil {
+		h.emit(ses, event, payload)
+	}
+}
+
+// send is the one way to a room. Whatever the room, a socket of another tenant is left out: a user who was moved keeps
+// the old tenant's socket for up to a minute, and tenant and user ids come from outside.
+func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (int, error) {
+	t.Only = func(s *sio.Socket) bool {
+		ses, ok := s.Data().(*session)
+		return ok && ses.user.TenantID == tenantID
+	}
+	n, err := h.sio.Broadcast(t, event, payload)
+	h.opts.Metrics.sent(event, n)
+	return n, err
+}
+
+func (h *Hub) emit(ses *session, event string, payload any) {
+	h.logSend(event, ses.socket.Emit(event, payload))
+	h.opts.Metrics.sent(event, 1)
+}
+
+func (h *Hub) logSend(event string, err error) {
+	if err != nil {
+		h.opts.Logger.Error("an event could not be sent", slog.String("event", event), slog.Any("error", err))
+	}
+}

@@ -1,0 +1,136 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/inbox"
+	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// Why the hub ends a connection. Reconnects tells whether the unchanged client comes back by itself: it does after a
+// closed transport, it does not after a DISCONNECT packet.
+var (
+	reasonInactive = sio.Reason{Text: "user inactive", Label: "user_inactive"}
+	reasonMoved    = sio.Reason{Text: "tenant changed", Label: "tenant_changed", Reconnects: true}
+	reasonRole     = sio.Reason{Text: "role changed", Label: "role_changed", Reconnects: true}
+	reasonExpired  = sio.Reason{Text: "session expired", Label: "session_expired", Reconnects: true}
+)
+
+// expiryTolerance is the clock tolerance of the token check (contract/auth.md): ending a session earlier would let the
+// client straight back in, again and again.
+const expiryTolerance = 15 * time.Second
+
+// authenticate answers CONNECT.
+func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.ConnectError) {
+	start := h.opts.Now()
+	req := identity.Request{AuthToken: hs.Auth["token"]}
+	if first := hs.Conn.Handshake(); first != nil {
+		req.Header, req.Host, req.Method = first.Header, first.Host, "GET"
+		req.WebSocket = first.Query.Get("transport") == "websocket"
+	}
+	u, err := h.deps.Identity.Authenticate(ctx, req)
+	if err != nil {
+		e := contract.AsError(err)
+		h.opts.Metrics.refusals.WithLabelValues(string(e.Code)).Inc()
+		level := slog.LevelInfo
+		if e.Code == contract.CodeAuthDown || e.Code == contract.CodeInternal {
+			level = slog.LevelError
+			e = contract.Wrap(contract.CodeAuthDown, "Authentication failed", err)
+		}
+		h.opts.Logger.Log(ctx, level, "socket refused", slog.String("code", string(e.Code)), slog.Any("cause", e.Cause))
+		return nil, &sio.ConnectError{Message: e.Message, Data: map[string]any{"code": e.Code}}
+	}
+	h.opts.Metrics.signIn.Observe(h.opts.Now().Sub(start).Seconds())
+	return &session{user: u}, nil
+}
+
+// connected runs after the CONNECT packet was queued and before any event of the socket.
+func (h *Hub) connected(s *sio.Socket) {
+	ses := s.Data().(*session)
+	ses.socket = s
+	u := ses.user
+	now := h.opts.Now()
+	h.mu.Lock()
+	h.sockets[s.ID()] = ses
+	h.mu.Unlock()
+	s.Join(contract.TenantRoom(u.TenantID), contract.UserRoom(u.ID), contract.RoleRoom(u.Role, u.TenantID))
+	h.emit(ses, contract.EventConnectionSuccess, contract.ConnectionSuccess{
+		UserID: u.ID, TenantID: u.TenantID, Role: u.Role, Timestamp: contract.At(now)})
+	h.presence.Join(presence.Member{SocketID: s.ID(), UserID: u.ID, TenantID: u.TenantID, Email: u.Email})
+	if h.deps.Missed != nil {
+		for _, m := range h.deps.Missed(u.TenantID, u.ID, u.Role) {
+			h.emit(ses, m.Name, m.Payload)
+		}
+	}
+	h.watchExpiry(ses, now)
+	h.opts.Metrics.sockets.Inc()
+	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))
+}
+
+// disconnected runs once for each connected, last.
+func (h *Hub) disconnected(s *sio.Socket, reason string) {
+	h.mu.Lock()
+	ses := h.sockets[s.ID()]
+	delete(h.sockets, s.ID())
+	h.mu.Unlock()
+	if ses == nil {
+		return
+	}
+	ses.stopTimers()
+	h.presence.Leave(s.ID())
+	h.opts.Metrics.sockets.Dec()
+	h.opts.Metrics.disconnects.WithLabelValues(reason).Inc()
+}
+
+// watchExpiry tells the socket before its session ends, and ends it then.
+func (h *Hub) watchExpiry(ses *session, now time.Time) {
+	left := ses.user.ExpiresAt.Sub(now)
+	ses.timers.Lock()
+	defer ses.timers.Unlock()
+	ses.timers.expired = time.AfterFunc(max(left, 0)+expiryTolerance, func() { ses.socket.Kick(reasonExpired) })
+	ses.timers.expiring = time.AfterFunc(max(left-h.opts.ExpiryNotice, 0), func() {
+		h.emit(ses, contract.EventAuthExpiring, contract.AuthExpiring{ExpiresAt: contract.At(ses.user.ExpiresAt)})
+	})
+}
+
+// owner is whose notifications the socket's user may touch.
+func (s *session) owner() inbox.User { return inbox.User{TenantID: s.user.TenantID, ID: s.user.ID} }
+
+func (s *session) stopTimers() {
+	s.timers.Lock()
+	defer s.timers.Unlock()
+	s.timers.expired.Stop()
+	s.timers.expiring.Stop()
+}
+
+// AccountChanged ends the connections of a user whose right has changed; identity calls it.
+func (h *Hub) AccountChanged(id string, now store.Account, found bool) {
+	for _, ses := range h.sessionsOf(id) {
+		switch {
+		case !found || !now.Active:
+			ses.socket.Kick(reasonInactive)
+		case now.TenantID != ses.user.TenantID:
+			ses.socket.Kick(reasonMoved)
+		case now.Role != ses.user.Role:
+			ses.socket.Kick(reasonRole)
+		}
+	}
+}
+
+func (h *Hub) sessionsOf(userID string) []*session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []*session
+	for _, ses := range h.sockets {
+		if ses.user.ID == userID {
+			out = append(out, ses)
+		}
+	}
+	return out
+}

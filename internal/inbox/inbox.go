@@ -1,0 +1,103 @@
+package inbox
+
+import (
+	"context"
+	"log/slog"
+	"unicode/utf8"
+
+	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// maxID is the longest id taken, in bytes; ids of the app are cuids of 25.
+const maxID = 200
+
+// What a person may get to read is in Spanish, as everywhere in the app.
+const (
+	textBadID    = "Identificador de notificación inválido"
+	textNotFound = "Notificación no encontrada"
+)
+
+// Broadcaster sends to the sockets of a user that signed in under a tenant. The hub satisfies it.
+type Broadcaster interface {
+	ToUser(ctx context.Context, tenantID, userID, event string, payload any) (int, error)
+}
+
+// User is who is signed in: a row of users, or of client_users.
+type User struct{ TenantID, ID string }
+
+// Options of New; the zero value is usable.
+type Options struct {
+	Logger  *slog.Logger // nil discards
+	Metrics *Metrics     // nil counts, unregistered
+}
+
+// Inbox is safe for use by many goroutines.
+type Inbox struct {
+	st   *store.Store
+	out  Broadcaster
+	opts Options
+}
+
+// New returns an inbox that works.
+func New(st *store.Store, b Broadcaster, o Options) *Inbox {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return &Inbox{st: st, out: b, opts: o}
+}
+
+// MarkRead gives one notification of the user its readAt (a second read keeps the first time) and sends
+// notification:read:success to the user's sockets. CodeInvalid when the id can be none, CodeNotFound when there is no
+// such notification, or it is somebody else's; both messages may be shown.
+func (i *Inbox) MarkRead(ctx context.Context, u User, notificationID string) error {
+	if !plausible(notificationID) {
+		return contract.InvalidField("notificationId", textBadID)
+	}
+	found, err := i.st.Notifications.MarkRead(ctx, u.TenantID, u.ID, notificationID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return contract.NewError(contract.CodeNotFound, textNotFound)
+	}
+	i.opts.Metrics.read.Inc()
+	i.tell(ctx, u, contract.EventNotificationReadSuccess, contract.NotificationRead{NotificationID: notificationID})
+	return nil
+}
+
+// MarkAllRead does the same for all unread notifications of the user in the tenant, and returns how many there were.
+func (i *Inbox) MarkAllRead(ctx context.Context, u User) (int64, error) {
+	count, err := i.st.Notifications.MarkAllRead(ctx, u.TenantID, u.ID)
+	if err != nil {
+		return 0, err
+	}
+	i.opts.Metrics.read.Add(float64(count))
+	i.tell(ctx, u, contract.EventNotificationReadAllSuccess, contract.NotificationReadAll{Count: count})
+	return count, nil
+}
+
+// tell sends to the user's sockets. The row is written by then, so that an error changes nothing for the caller, and a
+// caller who has gone does not keep the other devices from hearing it.
+func (i *Inbox) tell(ctx context.Context, u User, event string, payload any) {
+	if _, err := i.out.ToUser(context.WithoutCancel(ctx), u.TenantID, u.ID, event, payload); err != nil {
+		i.opts.Metrics.unsent.Inc()
+		i.opts.Logger.ErrorContext(ctx, "an event could not be sent", slog.String("event", event), slog.Any("error", err))
+	}
+}
+
+// plausible keeps out what PostgreSQL would refuse (broken UTF-8, U+0000) and what is no id.
+func plausible(id string) bool {
+	if id == "" || len(id) > maxID || !utf8.ValidString(id) {
+		return false
+	}
+	for n := range len(id) {
+		if id[n] < 0x20 || id[n] == 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,210 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// maxKey bounds an idempotency key, in bytes. Edges pass digests.
+const maxKey = 512
+
+// Once runs fn once for the key, whoever asks, here or on another process: a repeat gets the first result, and waits for
+// it while the first is under way. The same key with another fingerprint is CodeKeyReused. The first emit of fn stores
+// its result in the transaction of its rows, so that a process killed after that commit replays and does not emit twice.
+// An fn that fails gives the key back: a repeat tries again.
+//
+// fn has to pass on the context it is given. The caller makes the key tell apart who asks for what.
+func (s *Service) Once(
+	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (contract.EmitResult, error),
+) (result contract.EmitResult, replayed bool, err error) {
+	raw, replayed, err := s.OnceRaw(ctx, key, fingerprint, func(ctx context.Context) (json.RawMessage, error) {
+		r, err := fn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return encode(r)
+	})
+	if err != nil {
+		return contract.EmitResult{}, false, err
+	}
+	if err := json.Unmarshal(raw, &result); err != nil {
+		return contract.EmitResult{}, false, fmt.Errorf("read the stored result: %w", err)
+	}
+	return result, replayed, nil
+}
+
+// OnceRaw is Once for any result. Where fn calls an emit itself, its result has to be that emit's: it is what a replay
+// after a crash answers. An fn of many emits, such as a batch, runs each under a key of its own by Once.
+func (s *Service) OnceRaw(
+	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error),
+) (result json.RawMessage, replayed bool, err error) {
+	if key == "" || len(key) > maxKey || !plain(key) {
+		return nil, false, contract.InvalidField("Idempotency-Key", "the idempotency key is not valid")
+	}
+	result, replayed, err = s.once(ctx, key, fingerprint, fn)
+	label := "first"
+	switch {
+	case replayed:
+		label = "replayed"
+	case contract.CodeOf(err) == contract.CodeKeyReused:
+		label = "reused"
+	case err != nil:
+		label = "failed"
+	}
+	s.opts.Metrics.keys.WithLabelValues(label).Inc()
+	return result, replayed, err
+}
+
+func (s *Service) once(
+	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error),
+) (json.RawMessage, bool, error) {
+	for {
+		record, err := s.st.Idempotency.Begin(ctx, key, fingerprint, s.opts.Now(), s.opts.KeyLease)
+		if err != nil {
+			return nil, false, err
+		}
+		if record.Fingerprint != fingerprint {
+			return nil, false, contract.NewError(contract.CodeKeyReused,
+				"the idempotency key was used with another body")
+		}
+		switch record.State {
+		case store.IdempotencyDone:
+			return record.Response, true, nil
+		case store.IdempotencyStarted:
+			result, err := s.first(ctx, key, fn)
+			if errors.Is(err, errTakenOver) {
+				continue // somebody else's transaction came first: its result is there now, or soon
+			}
+			return result, false, err
+		}
+		if err := s.wait(ctx, key); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// first runs fn for a key that was started, and stores its result or gives the key back, a panic included.
+func (s *Service) first(
+	ctx context.Context, key string, fn func(ctx context.Context) (json.RawMessage, error),
+) (result json.RawMessage, err error) {
+	land := s.takeOff(key)
+	defer land()
+	a := &attempt{key: key}
+	ended := false
+	defer func() {
+		if !ended || err != nil {
+			s.settle(ctx, key, s.st.Idempotency.Release)
+		}
+	}()
+	result, err = fn(context.WithValue(ctx, attemptKey{}, a))
+	ended = true
+	if err != nil {
+		return nil, err
+	}
+	store := s.st.Idempotency.Complete
+	if a.used.Load() { // the result without the number of sockets is there already
+		store = s.st.Idempotency.Amend
+	}
+	s.settle(ctx, key, func(ctx context.Context, key string) error { return store(ctx, key, result) })
+	return result, nil
+}
+
+// settle writes what became of a key, although the caller may be gone by now. When that fails, the lease ends it.
+func (s *Service) settle(ctx context.Context, key string, write func(ctx context.Context, key string) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := write(ctx, key); err != nil {
+		s.opts.Logger.ErrorContext(ctx, "an idempotency key could not be settled", slog.Any("error", err))
+	}
+}
+
+// takeOff notes that the key is under way here; land tells those who wait.
+func (s *Service) takeOff(key string) (land func()) {
+	done := make(chan struct{})
+	s.flights.Lock()
+	s.flights.running[key] = done
+	s.flights.Unlock()
+	return func() {
+		s.flights.Lock()
+		if s.flights.running[key] == done {
+			delete(s.flights.running, key)
+		}
+		s.flights.Unlock()
+		close(done)
+	}
+}
+
+// wait returns when it is time to look at the key again: when its request has ended, if that is one of this process,
+// else a little later.
+func (s *Service) wait(ctx context.Context, key string) error {
+	s.flights.Lock()
+	done := s.flights.running[key]
+	s.flights.Unlock()
+	var again <-chan time.Time
+	if done == nil {
+		timer := time.NewTimer(s.opts.KeyPoll)
+		defer timer.Stop()
+		again = timer.C
+	}
+	select {
+	case <-done:
+	case <-again:
+	case <-ctx.Done():
+		return &contract.Error{
+			Code: contract.CodeUnavailable, Message: "the first request with this idempotency key is still under way",
+			RetryAfter: time.Second, Cause: ctx.Err(),
+		}
+	}
+	return nil
+}
+
+// attempt is a request with an idempotency key under way: the context carries it to the emit that stores the answer.
+type attempt struct {
+	key  string
+	used atomic.Bool
+}
+
+type attemptKey struct{}
+
+// attemptOf is the attempt that ctx carries, nil for none.
+func attemptOf(ctx context.Context) *attempt {
+	a, _ := ctx.Value(attemptKey{}).(*attempt)
+	return a
+}
+
+// errTakenOver means that this request ran past its lease and a repeat has committed its own result. Nothing of this
+// one's was committed.
+var errTakenOver = errors.New("the idempotency key was taken over")
+
+// take claims the answer for one emit; giveBack undoes it when that emit was not committed. Both are nothing on nil.
+func (a *attempt) take() bool { return a.used.CompareAndSwap(false, true) }
+
+func (a *attempt) giveBack() {
+	if a != nil {
+		a.used.Store(false)
+	}
+}
+
+// complete stores the answer in the transaction of the rows it speaks of.
+func (a *attempt) complete(ctx context.Context, tx *store.Store, result contract.EmitResult) error {
+	if a == nil {
+		return nil
+	}
+	body, err := encode(result)
+	if err != nil {
+		return err
+	}
+	first, err := tx.Idempotency.TryComplete(ctx, a.key, body)
+	if err == nil && !first {
+		err = errTakenOver
+	}
+	return err
+}

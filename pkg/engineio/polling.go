@@ -1,0 +1,196 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// pollRequest is a GET that waits for packets. It is answered once, by whoever took it off the connection.
+type pollRequest struct{ answer chan pollAnswer }
+
+type pollAnswer struct {
+	body []byte
+	then func() // what happens when the body is written
+}
+
+// answerPoll hands the queue to the pending GET. The lock is held, and there is such a GET.
+func (c *Conn) answerPoll() {
+	packets, a := c.queue, pollAnswer{}
+	if reason := c.closing; reason != nil {
+		packets = append(packets, closePacket)
+		a.then = func() { c.cut(*reason) }
+	}
+	a.body = encodePayload(packets)
+	poll := c.poll
+	c.poll, c.queue, c.bytes = nil, nil, 0
+	poll.answer <- a
+}
+
+// servePoll answers a GET of a polling connection.
+func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
+	p := &pollRequest{answer: make(chan pollAnswer, 1)}
+	c.mu.Lock()
+	switch {
+	case c.done:
+		c.mu.Unlock()
+		c.srv.refuse(w, r, unknownSID, "closed session")
+		return
+	case c.ws != nil:
+		c.mu.Unlock()
+		c.srv.refuse(w, r, badRequest, "polling after the upgrade")
+		return
+	case c.poll != nil:
+		// Two at once would tear the stream apart (protocol, "HTTP long-polling": one GET at a time).
+		c.mu.Unlock()
+		c.srv.refuse(w, r, badRequest, "two polls at once")
+		c.cut(CloseError)
+		return
+	}
+	c.poll = p
+	switch {
+	case len(c.queue) > 0 || c.closing != nil:
+		c.answerPoll()
+	case c.probe != nil && c.probe.probed:
+		// The client waits for its poll to return before it finishes the upgrade.
+		c.releasePoll()
+	}
+	c.mu.Unlock()
+
+	select {
+	case a := <-p.answer:
+		c.writePoll(w, a)
+	case <-r.Context().Done():
+		// The client gave up. What may have been on its way is lost, and with it the stream.
+		c.mu.Lock()
+		if c.poll == p {
+			c.poll = nil
+		}
+		c.mu.Unlock()
+		c.cut(CloseTransport)
+	}
+}
+
+// releasePoll answers the pending GET, if any, with a noop. The lock is held.
+func (c *Conn) releasePoll() {
+	if poll := c.poll; poll != nil {
+		c.poll = nil
+		poll.answer <- pollAnswer{body: noopPacket.polling()}
+	}
+}
+
+func (c *Conn) writePoll(w http.ResponseWriter, a pollAnswer) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	h.Set("Cache-Control", "no-store")
+	// A server-wide write timeout counts from the request's start, and a long poll is long.
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Now().Add(c.srv.opts.WriteTimeout))
+	_, err := w.Write(a.body)
+	if err == nil {
+		err = rc.Flush()
+	}
+	_ = rc.SetWriteDeadline(time.Time{})
+	c.srv.opts.Metrics.sent(len(a.body))
+	switch {
+	case err != nil && !errors.Is(err, http.ErrNotSupported):
+		c.cut(CloseTransport)
+	case a.then != nil:
+		a.then()
+	}
+}
+
+// servePost takes the packets of a POST.
+func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	switch {
+	case c.done || c.closing != nil:
+		c.mu.Unlock()
+		c.srv.refuse(w, r, unknownSID, "closed session")
+		return
+	case c.ws != nil:
+		c.mu.Unlock()
+		c.srv.refuse(w, r, badRequest, "polling after the upgrade")
+		return
+	case c.posting:
+		c.mu.Unlock()
+		c.srv.refuse(w, r, badRequest, "two posts at once")
+		c.cut(CloseError)
+		return
+	}
+	c.posting = true
+	c.mu.Unlock()
+	packets, refusal, reason := c.readPost(w, r)
+	if refusal != "" {
+		if reason == CloseTooLarge {
+			c.srv.opts.OnRefused(r, badRequest.Code, refusal)
+			c.srv.opts.Metrics.refusals.WithLabelValues("too_large").Inc()
+			http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		} else {
+			c.srv.refuse(w, r, badRequest, refusal)
+		}
+		c.endPost()
+		c.cut(reason)
+		return
+	}
+	for _, p := range packets {
+		if !c.receive(p) {
+			break
+		}
+	}
+	c.endPost()
+	if c.brokeProtocol() {
+		c.srv.refuse(w, r, badRequest, "invalid packet")
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html") // as the reference server: the text is for nobody
+	h.Set("Content-Length", "2")
+	h.Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok")
+}
+
+func (c *Conn) endPost() {
+	c.mu.Lock()
+	c.posting = false
+	c.mu.Unlock()
+}
+
+func (c *Conn) brokeProtocol() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing != nil && *c.closing == CloseParse
+}
+
+// readPost reads a body of at most MaxPayload bytes, however it is sent, and decodes it whole before anything of it is
+// handed up: a body that is wrong anywhere counts for nothing and ends the session.
+func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) ([]incoming, string, CloseReason) {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if kind == "application/octet-stream" { // binary travels as base64 since protocol 4
+		return nil, "binary body", CloseParse
+	}
+	limit := c.srv.opts.MaxPayload
+	if r.ContentLength > limit {
+		return nil, "body too large", CloseTooLarge
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(c.srv.opts.PingInterval + c.srv.opts.PingTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = rc.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, "body too large", CloseTooLarge
+	case err != nil:
+		return nil, "body not read", CloseTransport
+	}
+	packets, err := decodePayload(body)
+	if err != nil {
+		return nil, err.Error(), CloseParse
+	}
+	return packets, "", CloseReason{}
+}

@@ -1,0 +1,261 @@
+package engineio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"sync"
+
+	"github.com/lxzan/gws"
+)
+
+// Handler takes what happens on connections: one call at a time for each, in order.
+type Handler interface {
+	// Open is called before anything of the connection is handed up, and before its open packet can be answered.
+	Open(c *Conn)
+	// Message may block: the connection is not read on meanwhile.
+	Message(c *Conn, m Message)
+	// Close is called once, last.
+	Close(c *Conn, reason CloseReason)
+}
+
+// Server is an http.Handler for one Engine.IO endpoint, whatever its path.
+type Server struct {
+	handler  Handler
+	opts     Options
+	upgrader *gws.Upgrader
+
+	mu    sync.RWMutex // guards conns and down
+	conns map[string]*Conn
+	down  bool
+
+	gone      sync.WaitGroup // connections whose Close has not been handed up
+	lingering group          // goroutines that read or close a WebSocket
+}
+
+// NewServer returns a server that calls h.
+func NewServer(h Handler, o Options) *Server {
+	s := &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}}
+	s.upgrader = gws.NewUpgrader(events{}, &gws.ServerOption{
+		ReadMaxPayloadSize: int(s.opts.MaxPayload), ReadBufferSize: 1024, CheckUtf8Enabled: true,
+		NewSession: func() gws.SessionStorage { return &session{} },
+	})
+	return s
+}
+
+// session keeps a wsConn with its gws connection: gws's own storage would be a map for each.
+type session struct{ v any }
+
+func (s *session) Len() int                                 { return 1 }
+func (s *session) Load(string) (any, bool)                  { return s.v, s.v != nil }
+func (s *session) Delete(string)                            { s.v = nil }
+func (s *session) Store(_ string, v any)                    { s.v = v }
+func (s *session) Range(f func(key string, value any) bool) { f("", s.v) }
+
+// protocolError is one of the protocol's errors (engine.io, Server.errors).
+type protocolError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+
+	status int
+	label  string
+}
+
+var (
+	unknownTransport = protocolError{0, "Transport unknown", http.StatusBadRequest, "unknown_transport"}
+	unknownSID       = protocolError{1, "Session ID unknown", http.StatusBadRequest, "unknown_sid"}
+	badMethod        = protocolError{2, "Bad handshake method", http.StatusBadRequest, "bad_method"}
+	badRequest       = protocolError{3, "Bad request", http.StatusBadRequest, "bad_request"}
+	forbidden        = protocolError{4, "Forbidden", http.StatusForbidden, "forbidden"}
+	unsupported      = protocolError{5, "Unsupported protocol version", http.StatusBadRequest, "unsupported_version"}
+	full             = protocolError{3, "Too many connections", http.StatusServiceUnavailable, "full"}
+	goingDown        = protocolError{3, "Server shutting down", http.StatusServiceUnavailable, "shutdown"}
+)
+
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e protocolError, reason string) {
+	s.opts.Metrics.refusals.WithLabelValues(e.label).Inc()
+	s.opts.OnRefused(r, e.Code, reason)
+	body, err := json.Marshal(e)
+	if err != nil { // two plain fields
+		body = []byte(`{}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	if e.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(e.status)
+	_, _ = w.Write(body)
+}
+
+// ServeHTTP answers one request. The path does not matter, the query does.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	transport, sid := q.Get("transport"), q.Get("sid")
+	switch {
+	case transport != Polling && transport != WebSocket:
+		s.refuse(w, r, unknownTransport, "transport")
+	case q.Get("EIO") != "4":
+		s.refuse(w, r, unsupported, "EIO")
+	case sid == "":
+		s.handshake(w, r, transport)
+	default:
+		s.mu.RLock()
+		c := s.conns[sid]
+		s.mu.RUnlock()
+		switch {
+		case c == nil:
+			s.refuse(w, r, unknownSID, "sid")
+		case transport == WebSocket:
+			c.serveUpgrade(w, r)
+		case r.Method == http.MethodGet:
+			c.servePoll(w, r)
+		case r.Method == http.MethodPost:
+			c.servePost(w, r)
+		default:
+			s.refuse(w, r, badRequest, "method")
+		}
+	}
+}
+
+// handshake opens a connection (protocol, "Handshake").
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport string) {
+	if r.Method != http.MethodGet {
+		s.refuse(w, r, badMethod, "method")
+		return
+	}
+	if s.opts.AllowRequest != nil {
+		if err := s.opts.AllowRequest(r); err != nil {
+			e := forbidden
+			e.Message = err.Error()
+			s.refuse(w, r, e, "not allowed")
+			return
+		}
+	}
+	c := &Conn{srv: s, id: newID(), remote: r.RemoteAddr}
+	c.first.Store(&Handshake{Header: r.Header, Query: r.URL.Query(), URL: r.URL.RequestURI(), Host: r.Host,
+		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
+	if e := s.register(c); e != nil {
+		s.refuse(w, r, *e, "no room")
+		return
+	}
+	var conn *gws.Conn
+	if transport == WebSocket {
+		var ws *wsConn
+		var err error
+		if conn, ws, err = s.accept(w, r, c); err != nil {
+			s.unregister(c)
+			return
+		}
+		c.ws = ws
+	}
+	s.opts.Metrics.opened(transport)
+	open := newPacket(frameText, typeOpen, s.openBody(c, transport))
+	c.enqueue([]*Packet{open}, open.size()) // first of all, whatever Open sends
+	c.in.call(func() { c.guard("open", func() { s.handler.Open(c) }) })
+	c.startBeat()
+	if conn == nil {
+		c.servePoll(w, r)
+		return
+	}
+	c.mu.Lock()
+	c.flush()
+	c.mu.Unlock()
+	s.lingering.Go(conn.ReadLoop) // a fresh stack: net/http's goroutine and buffers are freed
+}
+
+// openBody is the payload of the open packet.
+func (s *Server) openBody(c *Conn, transport string) []byte {
+	upgrades := []string{}
+	if transport == Polling {
+		upgrades = append(upgrades, WebSocket)
+	}
+	b, err := json.Marshal(struct {
+		SID          string   `json:"sid"`
+		Upgrades     []string `json:"upgrades"`
+		PingInterval int64    `json:"pingInterval"`
+		PingTimeout  int64    `json:"pingTimeout"`
+		MaxPayload   int64    `json:"maxPayload"`
+	}{c.id, upgrades, s.opts.PingInterval.Milliseconds(), s.opts.PingTimeout.Milliseconds(), s.opts.MaxPayload})
+	if err != nil { // strings and numbers
+		return []byte(`{}`)
+	}
+	return b
+}
+
+func (s *Server) register(c *Conn) *protocolError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.down:
+		return &goingDown
+	case s.opts.MaxConns > 0 && len(s.conns) >= s.opts.MaxConns:
+		return &full
+	}
+	s.conns[c.id] = c
+	s.gone.Add(1)
+	return nil
+}
+
+// unregister forgets a connection that never came to be.
+func (s *Server) unregister(c *Conn) {
+	s.mu.Lock()
+	delete(s.conns, c.id)
+	s.mu.Unlock()
+	s.gone.Done()
+}
+
+// forget takes a closed connection off the list.
+func (s *Server) forget(c *Conn, reason CloseReason) {
+	s.mu.Lock()
+	delete(s.conns, c.id)
+	s.mu.Unlock()
+	s.opts.Metrics.closed(reason, c.Transport())
+}
+
+// Len is the number of connections.
+func (s *Server) Len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.conns)
+}
+
+// Shutdown refuses handshakes, sends what is queued, closes every connection with CloseShutdown, and waits until all are
+// gone. When ctx ends first, it cuts them and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.down = true
+	conns := make([]*Conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.Close(CloseShutdown)
+	}
+	done := make(chan struct{})
+	go func() {
+		s.gone.Wait()
+		s.lingering.wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		for _, c := range conns {
+			c.cut(CloseShutdown)
+		}
+		return ctx.Err()
+	}
+}
+
+// newID makes a session id: 120 random bits, 20 characters. Whoever knows it can speak for the client.
+func newID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
