@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // the container image has no time zones of its own
 )
@@ -65,17 +66,16 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 			continue
 		}
 		err := c.run(ctx, args, out, errOut)
-		var usage usageError
-		switch {
-		case err == nil:
+		if err == nil {
 			return 0
-		case errors.As(err, &usage):
-			_, _ = fmt.Fprintln(errOut, "realtime:", err)
-			return exitUsage
-		default:
-			_, _ = fmt.Fprintln(errOut, "realtime:", err)
-			return exitFailed
 		}
+		// One line, whatever the cause: a driver's error may be several.
+		_, _ = fmt.Fprintln(errOut, "realtime:", strings.Join(strings.Fields(err.Error()), " "))
+		var usage usageError
+		if errors.As(err, &usage) {
+			return exitUsage
+		}
+		return exitFailed
 	}
 	_, _ = fmt.Fprintf(errOut, "realtime: there is no subcommand %q; realtime help lists them\n", name)
 	return exitUsage

@@ -59,15 +59,16 @@ func (a *App) build() error {
 	if err != nil {
 		return fmt.Errorf("NEXTAUTH_SECRET: %w", err)
 	}
+	reg, log := a.opts.Metrics, a.opts.Logger
+	checks := identity.NewMetrics(reg)
 	if a.cfg.EmitHTTP {
-		if a.Keys, err = identity.NewEmitKeys(a.cfg.APIKeys, identity.EmitKeysOptions{Now: a.opts.Now}); err != nil {
+		if a.Keys, err = identity.NewEmitKeys(a.cfg.APIKeys, identity.EmitKeysOptions{Now: a.opts.Now, Metrics: checks}); err != nil {
 			return fmt.Errorf("REALTIME_API_KEY: %w", err)
 		}
 	}
-	reg, log := a.opts.Metrics, a.opts.Logger
 	people := identity.New(a.Store.Users, keys, origins, identity.Options{CacheTTL: a.cfg.UserCacheTTL,
 		CacheSize: a.cfg.UserCacheSize, RecheckEvery: a.cfg.RecheckEvery, Now: a.opts.Now, Logger: log,
-		Metrics: identity.NewMetrics(reg)})
+		Metrics: checks})
 	// The hub needs the inbox, which sends through the hub: the sender is filled in last.
 	out := &sender{}
 	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: a.cfg.DedupWindow,

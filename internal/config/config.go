@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -240,6 +241,9 @@ func (c *Config) checkProduction() error {
 	for _, k := range c.APIKeys {
 		if len(k) < minSecret {
 			return problem("REALTIME_API_KEY", "must have at least %d characters in production", minSecret)
+		}
+		if slices.Contains(secrets, k) {
+			return problem("REALTIME_API_KEY", "must differ from NEXTAUTH_SECRET: a leak of one would be a leak of both")
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ const longText = "0123456789abcdef0123456789abcdef"
 func production(more ...string) map[string]string {
 	vars := map[string]string{
 		"NODE_ENV": "production", "DATABASE_URL": "postgresql://u:p@db:5432/citaplanner?schema=public",
-		"NEXTAUTH_SECRET": longText, "NEXTAUTH_URL": "https://citas.example.com", "REALTIME_API_KEY": longText,
+		"NEXTAUTH_SECRET": longText, "NEXTAUTH_URL": "https://citas.example.com", "REALTIME_API_KEY": "key-" + longText,
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		vars[more[i]] = more[i+1]
@@ -92,6 +92,11 @@ func TestProductionNeedsItsSecretsAndNoKeyOnlyWhereEmittingIsOff(t *testing.T) {
 	}
 	_, err := config.Parse(production("REALTIME_API_KEY", "", "EMIT_HTTP", "false"))
 	require.NoError(t, err)
+}
+
+func TestTheAPIKeyIsNotTheSessionSecret(t *testing.T) {
+	_, err := config.Parse(production("REALTIME_API_KEY", longText))
+	require.ErrorContains(t, err, "REALTIME_API_KEY must differ")
 }
 
 func TestDevelopmentKeysAreMadeOnceAndKept(t *testing.T) {

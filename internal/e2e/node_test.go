@@ -148,11 +148,12 @@ func (n *node) open(url string, o open) *client {
 	return c
 }
 
-// connect opens a socket and waits until it is signed in.
+// connect opens a socket and waits until it is signed in and knows who is there.
 func (n *node) connect(url string, o open) *client {
 	n.t.Helper()
 	c := n.open(url, o)
 	c.event("connection:success")
+	c.event("presence:state")
 	return c
 }
 

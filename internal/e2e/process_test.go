@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,7 +60,9 @@ func command(t *testing.T, dir string, vars map[string]string, args ...string) *
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
-	cmd := exec.Command(path, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // whatever goes wrong, nothing stays behind
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TZ=America/Mexico_City"}
 	for k, v := range vars {
@@ -190,7 +193,7 @@ func TestWithNothingSetTheServerStartsOnDemoDataAndSaysWhatToDoNext(t *testing.T
 func TestAWrongSettingStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer func() { _ = busy.Close() }()
+	t.Cleanup(func() { _ = busy.Close() })
 	_, port, err := net.SplitHostPort(busy.Addr().String())
 	require.NoError(t, err)
 	for name, vars := range map[string]map[string]string{

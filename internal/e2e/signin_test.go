@@ -14,7 +14,7 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// vector is a case of testdata/nextauth.json, made by the real NextAuth packages.
+// vector is a case of pkg/nextauth's test data, made by the real NextAuth packages.
 type vector struct {
 	Name            string          `json:"name"`
 	Want            string          `json:"want"`
@@ -29,7 +29,7 @@ type vector struct {
 // TestEveryVectorOfTheRealNextAuthSignsInOrIsRefusedAsItShould goes through the polling handshake, the WebSocket handshake
 // and, where the credential is in a header, an HTTP route.
 func TestEveryVectorOfTheRealNextAuthSignsInOrIsRefusedAsItShould(t *testing.T) {
-	b, err := os.ReadFile("testdata/nextauth.json")
+	b, err := os.ReadFile("../../pkg/nextauth/testdata/nextauth.json")
 	require.NoError(t, err)
 	var file struct{ Cases []vector }
 	require.NoError(t, json.Unmarshal(b, &file))

@@ -61,7 +61,8 @@ type Hub struct {
 	presence *presence.Presence
 
 	mu      sync.Mutex
-	sockets map[string]*session // by socket id
+	sockets map[string]*session            // by socket id
+	users   map[string]map[string]*session // by user id, then socket id
 }
 
 // session is a signed-in socket.
@@ -92,7 +93,7 @@ func New(d Deps, o Options) (*Hub, error) {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	h := &Hub{deps: d, opts: o, sockets: map[string]*session{}}
+	h := &Hub{deps: d, opts: o, sockets: map[string]*session{}, users: map[string]map[string]*session{}}
 	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now})
 	so := o.Socket
 	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected

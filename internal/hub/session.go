@@ -2,7 +2,10 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/citaplanner/realtime/db/store"
@@ -40,8 +43,10 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 		h.opts.Metrics.refusals.WithLabelValues(string(e.Code)).Inc()
 		level := slog.LevelInfo
 		if e.Code == contract.CodeAuthDown || e.Code == contract.CodeInternal {
-			level = slog.LevelError
 			e = contract.Wrap(contract.CodeAuthDown, "Authentication failed", err)
+			if !errors.Is(err, context.Canceled) { // a client that left is no outage
+				level = slog.LevelError
+			}
 		}
 		h.opts.Logger.Log(ctx, level, "socket refused", slog.String("code", string(e.Code)), slog.Any("cause", e.Cause))
 		return nil, &sio.ConnectError{Message: e.Message, Data: map[string]any{"code": e.Code}}
@@ -56,9 +61,7 @@ func (h *Hub) connected(s *sio.Socket) {
 	ses.socket = s
 	u := ses.user
 	now := h.opts.Now()
-	h.mu.Lock()
-	h.sockets[s.ID()] = ses
-	h.mu.Unlock()
+	h.add(ses)
 	s.Join(contract.TenantRoom(u.TenantID), contract.UserRoom(u.ID), contract.RoleRoom(u.Role, u.TenantID))
 	h.emit(ses, contract.EventConnectionSuccess, contract.ConnectionSuccess{
 		UserID: u.ID, TenantID: u.TenantID, Role: u.Role, Timestamp: contract.At(now)})
@@ -75,10 +78,7 @@ func (h *Hub) connected(s *sio.Socket) {
 
 // disconnected runs once for each connected, last.
 func (h *Hub) disconnected(s *sio.Socket, reason string) {
-	h.mu.Lock()
-	ses := h.sockets[s.ID()]
-	delete(h.sockets, s.ID())
-	h.mu.Unlock()
+	ses := h.remove(s.ID())
 	if ses == nil {
 		return
 	}
@@ -117,7 +117,7 @@ func (h *Hub) AccountChanged(id string, now store.Account, found bool) {
 			ses.socket.Kick(reasonInactive)
 		case now.TenantID != ses.user.TenantID:
 			ses.socket.Kick(reasonMoved)
-		case now.Role != ses.user.Role:
+		case now.Role != ses.user.Role || now.Portal != ses.user.Portal:
 			ses.socket.Kick(reasonRole)
 		}
 	}
@@ -126,11 +126,32 @@ func (h *Hub) AccountChanged(id string, now store.Account, found bool) {
 func (h *Hub) sessionsOf(userID string) []*session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var out []*session
-	for _, ses := range h.sockets {
-		if ses.user.ID == userID {
-			out = append(out, ses)
-		}
+	return slices.Collect(maps.Values(h.users[userID]))
+}
+
+func (h *Hub) add(ses *session) {
+	id, user := ses.socket.ID(), ses.user.ID
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sockets[id] = ses
+	if h.users[user] == nil {
+		h.users[user] = map[string]*session{}
 	}
-	return out
+	h.users[user][id] = ses
+}
+
+func (h *Hub) remove(socketID string) *session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ses := h.sockets[socketID]
+	if ses == nil {
+		return nil
+	}
+	delete(h.sockets, socketID)
+	if of := h.users[ses.user.ID]; len(of) == 1 {
+		delete(h.users, ses.user.ID)
+	} else {
+		delete(of, socketID)
+	}
+	return ses
 }

@@ -56,7 +56,7 @@ func (s *Service) AppointmentDeleted(ctx context.Context, in AppointmentDeleted)
 		}
 		n := notice{
 			eventType: name, priority: contract.PriorityHigh, data: body,
-			message: "Cita cancelada: " + orText(orText(data.clientName, view.ClientName), someClient),
+			message: "Cita cancelada: " + orText(data.name(view), someClient),
 		}
 		if view.Exists { // the foreign key refuses the id of a row that is gone
 			n.appointmentID = &data.ids.AppointmentID
@@ -71,6 +71,12 @@ type deletedData struct {
 	members    map[string]json.RawMessage // without personal data
 	ids        store.DeletedIDs
 	clientName string // as the caller gave it
+	nestedName string // that of the client object which the caller gave, for when no row tells
+}
+
+// name is the client's name, empty where nobody knows it.
+func (d deletedData) name(view store.DeletedView) string {
+	return orText(d.clientName, orText(view.ClientName, d.nestedName))
 }
 
 // readDeleted takes apart what the caller said, which has passed the checks of an object.
@@ -82,9 +88,7 @@ func readDeleted(in AppointmentDeleted) (d deletedData, err error) {
 	if d.clientName, err = member(all, "clientName", maxMessage/2); err != nil {
 		return d, err
 	}
-	if d.clientName == "" {
-		d.clientName = nestedName(all["client"])
-	}
+	d.nestedName = nestedName(all["client"])
 	if d.ids.ClientID, err = memberID(all, "clientId"); err != nil {
 		return d, err
 	}
@@ -126,7 +130,7 @@ func (d deletedData) complete(view store.DeletedView) (json.RawMessage, error) {
 	}
 	set := map[string]string{
 		"id": d.ids.AppointmentID, "appointmentId": d.ids.AppointmentID,
-		"clientName": orText(d.clientName, view.ClientName),
+		"clientName": d.name(view),
 	}
 	for name, value := range set {
 		if value == "" {

@@ -63,8 +63,10 @@ func (r *recorder) ToRole(
 }
 
 func (r *recorder) send(ctx context.Context, to, event string, payload any) (int, error) {
-	body, err := json.Marshal(payload)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(payload); err != nil {
 		return 0, err
 	}
 	r.mu.Lock()
@@ -77,7 +79,7 @@ func (r *recorder) send(ctx context.Context, to, event string, payload any) (int
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list = append(r.list, sent{to, event, body})
+	r.list = append(r.list, sent{to, event, bytes.TrimSpace(body.Bytes())})
 	return 1, nil
 }
 
@@ -221,3 +223,6 @@ var errDown = errors.New("the bus is down")
 
 // text points at a text.
 func text(s string) *string { return &s }
+
+// newSQLite is a scene on the embedded database, for what does not depend on which it is.
+func newSQLite(t *testing.T) *scene { return newScene(t, dbtest.SQLite(t)) }

@@ -558,3 +558,22 @@ func TestDefect03PanicInAuthenticate(t *testing.T) {
 	require.Contains(t, bomb.text(), "Authentication failed")
 	c.wantNothing()
 }
+
+// Row 13 over polling: the npm client handles a message after the payload that it came in, but a close packet at once.
+// In one payload, DISCONNECT would come too late.
+func TestDefect13KickOverPollingClosesInALaterPayload(t *testing.T) {
+	t.Parallel()
+	r := serve(t, Options{})
+	l, err := openPolling(r.url)
+	require.NoError(t, err)
+	c := &client{t, l}
+	s := r.socket(c.join("/", ""))
+	s.Kick(Reason{Text: "kicked"})
+	r.wantLeft(s.ID(), "kicked")
+	body, err := l.do(http.MethodGet, "", wait)
+	require.NoError(t, err)
+	require.Equal(t, "41", body)
+	body, err = l.do(http.MethodGet, "", wait)
+	require.NoError(t, err)
+	require.Equal(t, "1", body)
+}

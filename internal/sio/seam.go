@@ -126,7 +126,7 @@ func (c *conn) Request() *types.HttpContext { return c.srv.context }
 func (c *conn) RemoteAddress() string { return c.eng.RemoteAddr() }
 
 // Id of the Engine.IO session, which is a secret of the client.
-func (c *conn) Id() string { return c.eng.ID() } //nolint:revive // the library's name
+func (c *conn) Id() string { return c.eng.ID() } //nolint:revive,staticcheck // the library's name
 
 // The rest of engine.Socket is the business of pkg/engineio; the library's Socket.IO layer never calls it.
 
