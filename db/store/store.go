@@ -126,7 +126,7 @@ func (c *core) open(ctx context.Context) (*gorm.DB, error) {
 	case strings.HasPrefix(url, "sqlite:"), strings.HasPrefix(url, "file:"), url == ":memory:":
 		return c.openSQLite(ctx)
 	default:
-		return nil, errors.New("DATABASE_URL must start with postgresql://, postgres://, sqlite: or file:")
+		return nil, errors.New("DATABASE_URL starts with none of postgresql://, postgres://, sqlite: and file: (see Prisma)")
 	}
 }
 

@@ -96,7 +96,7 @@ func (a *App) Listen() error {
 		return nil
 	}
 	addr := net.JoinHostPort(a.cfg.ListenHost(), strconv.Itoa(a.cfg.Port))
-	l, err := net.Listen("tcp", addr)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("PORT %d (HOSTNAME %q) cannot be listened on: %w", a.cfg.Port, a.cfg.ListenHost(), err)
 	}

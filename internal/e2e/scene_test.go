@@ -95,12 +95,12 @@ func start(t *testing.T, databaseURL string, vars ...string) *scene {
 }
 
 func settings(databaseURL string, vars ...string) map[string]string {
-	m := map[string]string{"NODE_ENV": "test", "PORT": "0", "DATABASE_URL": databaseURL, "NEXTAUTH_SECRET": secret,
+	all := map[string]string{"NODE_ENV": "test", "PORT": "0", "DATABASE_URL": databaseURL, "NEXTAUTH_SECRET": secret,
 		"NEXTAUTH_URL": "https://citas.example.com", "REALTIME_API_KEY": apiKey, "DRAIN_TIME": "5s"}
 	for i := 0; i+1 < len(vars); i += 2 {
-		m[vars[i]] = vars[i+1]
+		all[vars[i]] = vars[i+1]
 	}
-	return m
+	return all
 }
 
 // token is a NextAuth session token of a user, good for an hour or what is given.
@@ -133,9 +133,9 @@ type answer struct {
 
 func (a answer) json(t *testing.T) map[string]any {
 	t.Helper()
-	var m map[string]any
-	require.NoErrorf(t, json.Unmarshal([]byte(a.body), &m), "%s", a.body)
-	return m
+	var object m
+	require.NoErrorf(t, json.Unmarshal([]byte(a.body), &object), "%s", a.body)
+	return object
 }
 
 func (s *scene) do(method, path, body string, header ...string) answer {

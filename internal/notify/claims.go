@@ -11,9 +11,9 @@ import (
 	"github.com/citaplanner/realtime/db/store"
 )
 
-// A claim keeps a repeat from being told twice: its key says what is told to whom about what, its hash says the content.
-// The same hash under the same key within the window is a repeat; another content goes out, and so does the first
-// content again after another one (a status that is set and set back).
+// A claim keeps a repeat from being told twice: its key says what is told to whom about what, its hash says the
+// content. The same hash under the same key within the window is a repeat; another content goes out, and so does the
+// first content again after another one (a status that is set and set back).
 
 // everyone is the recipient of claims for what goes to a whole audience at once.
 const everyone = "*"

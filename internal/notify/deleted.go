@@ -154,7 +154,7 @@ func member(m map[string]json.RawMessage, name string, most int) (string, error)
 	if json.Unmarshal(m[name], &v) != nil {
 		return "", contract.InvalidField("appointmentData."+name, "appointmentData."+name+" must be a text")
 	}
-	if v == "" {
+	if strings.TrimSpace(v) == "" {
 		return "", nil
 	}
 	return v, text("appointmentData."+name, v, most)()

@@ -12,8 +12,8 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// occurrence is one thing that happened: what is told to whom, and what is stored. The functions of the service make one
-// from their input and one query; emit does the rest.
+// occurrence is one thing that happened: what is told to whom, and what is stored. The functions of the service make
+// one from their input and one query; emit does the rest.
 type occurrence struct {
 	id       string // of the emit, and of its delivery row
 	name     string // the event, which is also the metrics' label
@@ -126,7 +126,7 @@ func (s *Service) commit(ctx context.Context, metric string, o *occurrence) (
 		key = nil // an earlier emit of this request has stored the answer
 	}
 	if key == nil && (o.fleeting || len(o.events)+len(o.notices) == 0) {
-		d, _, err := s.compose(metric, o, nil)
+		d, _, err = s.compose(metric, o, nil)
 		return d, answerOf(o, nil), false, err
 	}
 	var fresh map[string]bool
@@ -146,8 +146,11 @@ func (s *Service) commit(ctx context.Context, metric string, o *occurrence) (
 			if err != nil {
 				return err
 			}
-			due := o.at.Add(s.opts.DeliveryLease)
-			if err := tx.Outbox.Add(ctx, store.Delivery{ID: d.ID, TenantID: d.TenantID, Body: body, DueAt: due}); err != nil {
+			// The lease counts from here: the transaction may have waited for others.
+			row := store.Delivery{
+				ID: d.ID, TenantID: d.TenantID, Body: body, DueAt: s.opts.Now().Add(s.opts.DeliveryLease),
+			}
+			if err := tx.Outbox.Add(ctx, row); err != nil {
 				return err
 			}
 		}

@@ -57,7 +57,7 @@ type Service struct {
 
 	flights struct {
 		sync.Mutex
-		running map[string]chan struct{} // by idempotency key; closed when the request has ended
+		running map[string]*flight // by idempotency key
 	}
 }
 
@@ -82,7 +82,7 @@ func New(st *store.Store, b Broadcaster, o Options) *Service {
 		o.Metrics = NewMetrics(nil)
 	}
 	s := &Service{st: st, out: b, opts: o, done: newDoneList(st.Outbox, o)}
-	s.flights.running = map[string]chan struct{}{}
+	s.flights.running = map[string]*flight{}
 	return s
 }
 

@@ -16,10 +16,10 @@ import (
 // maxKey bounds an idempotency key, in bytes. Edges pass digests.
 const maxKey = 512
 
-// Once runs fn once for the key, whoever asks, here or on another process: a repeat gets the first result, and waits for
-// it while the first is under way. The same key with another fingerprint is CodeKeyReused. The first emit of fn stores
-// its result in the transaction of its rows, so that a process killed after that commit replays and does not emit twice.
-// An fn that fails gives the key back: a repeat tries again.
+// Once runs fn once for the key, whoever asks, here or on another process: a repeat gets the first result, and waits
+// for it while the first is under way. The same key with another fingerprint is CodeKeyReused. The first emit of fn
+// stores its result in the transaction of its rows, so that a process killed after that commit replays and does not
+// emit twice. An fn that fails gives the key back: a repeat tries again.
 //
 // fn has to pass on the context it is given. The caller makes the key tell apart who asks for what.
 func (s *Service) Once(
@@ -67,36 +67,46 @@ func (s *Service) once(
 	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error),
 ) (json.RawMessage, bool, error) {
 	for {
+		// First those of this process: they are told as soon as the result is complete.
+		if f := s.flight(key); f != nil {
+			if f.fingerprint != fingerprint {
+				return nil, false, errReused
+			}
+			if err := wait(ctx, f.landed); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
 		record, err := s.st.Idempotency.Begin(ctx, key, fingerprint, s.opts.Now(), s.opts.KeyLease)
 		if err != nil {
 			return nil, false, err
 		}
 		if record.Fingerprint != fingerprint {
-			return nil, false, contract.NewError(contract.CodeKeyReused,
-				"the idempotency key was used with another body")
+			return nil, false, errReused
 		}
 		switch record.State {
 		case store.IdempotencyDone:
 			return record.Response, true, nil
 		case store.IdempotencyStarted:
-			result, err := s.first(ctx, key, fn)
+			result, err := s.first(ctx, key, fingerprint, fn)
 			if errors.Is(err, errTakenOver) {
 				continue // somebody else's transaction came first: its result is there now, or soon
 			}
 			return result, false, err
 		}
-		if err := s.wait(ctx, key); err != nil {
+		if err := s.pause(ctx); err != nil {
 			return nil, false, err
 		}
 	}
 }
 
+var errReused = contract.NewError(contract.CodeKeyReused, "the idempotency key was used with another body")
+
 // first runs fn for a key that was started, and stores its result or gives the key back, a panic included.
 func (s *Service) first(
-	ctx context.Context, key string, fn func(ctx context.Context) (json.RawMessage, error),
+	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error),
 ) (result json.RawMessage, err error) {
-	land := s.takeOff(key)
-	defer land()
+	defer s.takeOff(key, fingerprint)()
 	a := &attempt{key: key}
 	ended := false
 	defer func() {
@@ -126,44 +136,51 @@ func (s *Service) settle(ctx context.Context, key string, write func(ctx context
 	}
 }
 
-// takeOff notes that the key is under way here; land tells those who wait.
-func (s *Service) takeOff(key string) (land func()) {
-	done := make(chan struct{})
+// flight is a request with an idempotency key that is under way in this process.
+type flight struct {
+	fingerprint string
+	landed      chan struct{} // closed when it has ended
+}
+
+func (s *Service) flight(key string) *flight {
 	s.flights.Lock()
-	s.flights.running[key] = done
+	defer s.flights.Unlock()
+	return s.flights.running[key]
+}
+
+// takeOff notes that the key is under way here; land tells those who wait.
+func (s *Service) takeOff(key, fingerprint string) (land func()) {
+	f := &flight{fingerprint, make(chan struct{})}
+	s.flights.Lock()
+	s.flights.running[key] = f
 	s.flights.Unlock()
 	return func() {
 		s.flights.Lock()
-		if s.flights.running[key] == done {
+		if s.flights.running[key] == f {
 			delete(s.flights.running, key)
 		}
 		s.flights.Unlock()
-		close(done)
+		close(f.landed)
 	}
 }
 
-// wait returns when it is time to look at the key again: when its request has ended, if that is one of this process,
-// else a little later.
-func (s *Service) wait(ctx context.Context, key string) error {
-	s.flights.Lock()
-	done := s.flights.running[key]
-	s.flights.Unlock()
-	var again <-chan time.Time
-	if done == nil {
-		timer := time.NewTimer(s.opts.KeyPoll)
-		defer timer.Stop()
-		again = timer.C
-	}
+// pause waits until it is time to look at a key again that is under way on another process.
+func (s *Service) pause(ctx context.Context) error {
+	timer := time.NewTimer(s.opts.KeyPoll)
+	defer timer.Stop()
+	return wait(ctx, timer.C)
+}
+
+func wait[T any](ctx context.Context, until <-chan T) error {
 	select {
-	case <-done:
-	case <-again:
+	case <-until:
+		return nil
 	case <-ctx.Done():
 		return &contract.Error{
 			Code: contract.CodeUnavailable, Message: "the first request with this idempotency key is still under way",
 			RetryAfter: time.Second, Cause: ctx.Err(),
 		}
 	}
-	return nil
 }
 
 // attempt is a request with an idempotency key under way: the context carries it to the emit that stores the answer.
@@ -184,7 +201,7 @@ func attemptOf(ctx context.Context) *attempt {
 // one's was committed.
 var errTakenOver = errors.New("the idempotency key was taken over")
 
-// take claims the answer for one emit; giveBack undoes it when that emit was not committed. Both are nothing on nil.
+// take claims the answer for one emit; giveBack undoes it when that emit was not committed.
 func (a *attempt) take() bool { return a.used.CompareAndSwap(false, true) }
 
 func (a *attempt) giveBack() {

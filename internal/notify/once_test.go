@@ -75,13 +75,27 @@ func TestManyAtOnceUnderAKeyEmitOnceAndGetTheSameResult(t *testing.T) {
 		first := results[<-fresh]
 		require.NotEmpty(t, first.Notifications)
 		for _, r := range results {
-			// A repeat may see the result that was stored with the rows, before the sockets were counted.
+			// On another process a repeat may see the result that was stored with the rows, before sockets were counted.
 			require.Equal(t, first.ID, r.ID)
 			require.Equal(t, first.Notifications, r.Notifications)
 		}
 		require.Len(t, s.rows(), 1)
 		require.Len(t, s.out.take(), 2)
 	})
+}
+
+func TestInOneProcessARepeatSeesTheSocketsToo(t *testing.T) {
+	t.Parallel()
+	s := newSQLite(t)
+	results := make([]contract.EmitResult, 10)
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() { results[i], _, _ = s.Once(t.Context(), "key", "f", once(s, s.a.Appointment)) })
+	}
+	wg.Wait()
+	for _, r := range results {
+		require.Equal(t, 2, r.Delivered.Sockets)
+	}
 }
 
 func TestARepeatWaitsWhileTheFirstIsUnderWay(t *testing.T) {

@@ -31,8 +31,8 @@ func serviceOf(v store.AppointmentView) contract.Service {
 	}
 }
 
-// metadata is what notification_logs.metadata holds in real-time rows (contract/database.md); readers show its eventType
-// and eventData.
+// metadata is what notification_logs.metadata holds in real-time rows (contract/database.md); readers show its
+// eventType and eventData.
 type metadata struct {
 	IsRealtime bool              `json:"isRealtime"`
 	EventType  string            `json:"eventType"`

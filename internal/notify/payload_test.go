@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/models"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -113,14 +114,16 @@ var emits = []struct {
 	}},
 }
 
-func TestEveryPayloadAndRowIsExactlyAsRecorded(t *testing.T) {
+func TestEveryPayloadRowAndStatementIsAsRecorded(t *testing.T) {
 	for _, e := range emits {
 		t.Run(e.name, func(t *testing.T) {
 			each(t, func(t *testing.T, s *scene) {
 				if e.before != nil {
 					e.before(s)
 				}
-				result, err := e.call(t.Context(), s)
+				var result contract.EmitResult
+				var err error
+				require.Equal(t, e.statements, dbtest.Statements(s.st, func() { result, err = e.call(t.Context(), s) }))
 				require.NoError(t, err)
 				s.golden(e.name, result)
 			})

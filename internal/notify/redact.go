@@ -14,11 +14,11 @@ var (
 	secretMembers  = set("password", "passwordhash", "token", "accesstoken", "refreshtoken", "secret")
 )
 
-// redact is an object about an appointment, as a caller gave it, without personal data. Outermost, it drops the client's
-// phone, email, notes, address and birthday (clientPhone, …) and a bare phone or email, which can only be the client's;
-// the appointment's own notes stay. In objects of a client, at any depth, it drops phone, email, notes, address,
-// birthday, avatar; everywhere, a password or token, because callers send Prisma's rows with the user included. All else
-// stays. What is no object is returned as it is.
+// redact is an object about an appointment, as a caller gave it, without personal data. Outermost, it drops the
+// client's phone, email, notes, address and birthday (clientPhone, …) and a bare phone or email, which can only be the
+// client's; the appointment's own notes stay. In objects of a client, at any depth, it drops phone, email, notes,
+// address, birthday, avatar; everywhere, a password or token, because callers send Prisma's rows with the user
+// included. All else stays. What is no object is returned as it is.
 func redact(v json.RawMessage) json.RawMessage {
 	return strip(v, func(key string) bool { return privateMembers[key] }, false)
 }

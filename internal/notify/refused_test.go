@@ -66,11 +66,11 @@ func TestAnIdOfAnotherTenantOrOfNobodyIsNotFoundAndStoresAndSendsNothing(t *test
 		},
 	}
 	each(t, func(t *testing.T, s *scene) {
-		for name, make := range cases {
+		for name, with := range cases {
 			for what, c := range map[string]call{
-				"of another tenant": make(s, s.a.ID, s.b.Appointment, s.b.Professional, s.b.Client),
-				"of nobody":         make(s, s.a.ID, "nothing", "nobody", "nobody"),
-				"of no tenant":      make(s, "no-tenant", s.a.Appointment, s.a.Professional, s.a.Client),
+				"of another tenant": with(s, s.a.ID, s.b.Appointment, s.b.Professional, s.b.Client),
+				"of nobody":         with(s, s.a.ID, "nothing", "nobody", "nobody"),
+				"of no tenant":      with(s, "no-tenant", s.a.Appointment, s.a.Professional, s.a.Client),
 			} {
 				_, err := c(t.Context(), s)
 				require.Equalf(t, contract.CodeNotFound, contract.CodeOf(err), "%s, %s: %v", name, what, err)

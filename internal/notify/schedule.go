@@ -26,8 +26,8 @@ type CalendarRefresh struct {
 	AffectedDates    []string
 }
 
-// ScheduleUpdated tells the tenant, and the professional. Without a schedule two changes cannot be told from one that is
-// told twice: then calendars hear of each, and only the notification is stored once.
+// ScheduleUpdated tells the tenant, and the professional. Without a schedule two changes cannot be told from one that
+// is told twice: then calendars hear of each, and only the notification is stored once.
 func (s *Service) ScheduleUpdated(ctx context.Context, in ScheduleUpdated) (contract.EmitResult, error) {
 	err := checkAll(id("tenantId", in.TenantID), id("professionalId", in.ProfessionalID), maybeID("actorId", in.ActorID),
 		document("schedule", in.Schedule))

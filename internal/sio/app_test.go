@@ -119,8 +119,6 @@ func ourApp(t *testing.T) (url string) {
 				_ = s.Emit("bad", make(chan int))
 			case "panic":
 				panic("handler")
-			case "kickback":
-				s.Kick(Reason{Text: "back", Reconnects: true})
 			case "kick":
 				s.Kick(Reason{Text: "kicked"})
 			}

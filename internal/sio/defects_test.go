@@ -577,3 +577,32 @@ func TestDefect13KickOverPollingClosesInALaterPayload(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "1", body)
 }
+
+// Row 13 in the middle of an upgrade: a client that has seen its probe answered polls no more, so that DISCONNECT must
+// come over the WebSocket.
+func TestDefect13KickInTheMiddleOfAnUpgrade(t *testing.T) {
+	t.Parallel()
+	r := serve(t, Options{})
+	l, err := openPolling(r.url)
+	require.NoError(t, err)
+	c := &client{t, l}
+	s := r.socket(c.join("/", ""))
+	_, session, _ := strings.Cut(l.url, "&sid=")
+	ws, resp, err := websocket.DefaultDialer.Dial(wsURL(r.url)+"&sid="+session, nil)
+	require.NoError(t, err)
+	defer ws.Close()
+	require.NoError(t, resp.Body.Close())
+	require.NoError(t, ws.WriteMessage(websocket.TextMessage, []byte("2probe")))
+	_, data, err := ws.ReadMessage()
+	require.NoError(t, err)
+	require.Equal(t, "3probe", string(data))
+
+	s.Kick(Reason{Text: "kicked"})
+	r.wantLeft(s.ID(), "kicked")
+	require.NoError(t, ws.WriteMessage(websocket.TextMessage, []byte("5")))
+	_, data, err = ws.ReadMessage()
+	require.NoError(t, err)
+	require.Equal(t, "41", string(data))
+	_, _, err = ws.ReadMessage()
+	require.Error(t, err)
+}
