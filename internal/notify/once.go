@@ -67,8 +67,9 @@ func (s *Service) once(
 	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error),
 ) (json.RawMessage, bool, error) {
 	for {
-		// First those of this process: they are told as soon as the result is complete.
-		if f := s.flight(key); f != nil {
+		// One at a time in this process, so that a repeat here always sees the complete result.
+		f, land := s.takeOff(key, fingerprint)
+		if f != nil {
 			if f.fingerprint != fingerprint {
 				return nil, false, errReused
 			}
@@ -77,22 +78,12 @@ func (s *Service) once(
 			}
 			continue
 		}
-		record, err := s.st.Idempotency.Begin(ctx, key, fingerprint, s.opts.Now(), s.opts.KeyLease)
-		if err != nil {
-			return nil, false, err
-		}
-		if record.Fingerprint != fingerprint {
-			return nil, false, errReused
-		}
-		switch record.State {
-		case store.IdempotencyDone:
-			return record.Response, true, nil
-		case store.IdempotencyStarted:
-			result, err := s.first(ctx, key, fingerprint, fn)
-			if errors.Is(err, errTakenOver) {
-				continue // somebody else's transaction came first: its result is there now, or soon
-			}
-			return result, false, err
+		result, state, err := s.round(ctx, key, fingerprint, fn, land)
+		switch {
+		case errors.Is(err, errTakenOver): // somebody else's transaction came first: its result is there now, or soon
+			continue
+		case err != nil || state != store.IdempotencyRunning:
+			return result, state == store.IdempotencyDone, err
 		}
 		if err := s.pause(ctx); err != nil {
 			return nil, false, err
@@ -102,11 +93,28 @@ func (s *Service) once(
 
 var errReused = contract.NewError(contract.CodeKeyReused, "the idempotency key was used with another body")
 
+// round looks at the key, and runs fn if it is free.
+func (s *Service) round(
+	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error), land func(),
+) (json.RawMessage, store.IdempotencyState, error) {
+	defer land()
+	record, err := s.st.Idempotency.Begin(ctx, key, fingerprint, s.opts.Now(), s.opts.KeyLease)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case record.Fingerprint != fingerprint:
+		return nil, "", errReused
+	case record.State != store.IdempotencyStarted:
+		return record.Response, record.State, nil
+	}
+	result, err := s.first(ctx, key, fn)
+	return result, store.IdempotencyStarted, err
+}
+
 // first runs fn for a key that was started, and stores its result or gives the key back, a panic included.
 func (s *Service) first(
-	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error),
+	ctx context.Context, key string, fn func(ctx context.Context) (json.RawMessage, error),
 ) (result json.RawMessage, err error) {
-	defer s.takeOff(key, fingerprint)()
 	a := &attempt{key: key}
 	ended := false
 	defer func() {
@@ -142,23 +150,18 @@ type flight struct {
 	landed      chan struct{} // closed when it has ended
 }
 
-func (s *Service) flight(key string) *flight {
+// takeOff notes that the key is under way here, until land is called; where it is already, it returns that flight.
+func (s *Service) takeOff(key, fingerprint string) (other *flight, land func()) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
-	return s.flights.running[key]
-}
-
-// takeOff notes that the key is under way here; land tells those who wait.
-func (s *Service) takeOff(key, fingerprint string) (land func()) {
+	if other := s.flights.running[key]; other != nil {
+		return other, nil
+	}
 	f := &flight{fingerprint, make(chan struct{})}
-	s.flights.Lock()
 	s.flights.running[key] = f
-	s.flights.Unlock()
-	return func() {
+	return nil, func() {
 		s.flights.Lock()
-		if s.flights.running[key] == f {
-			delete(s.flights.running, key)
-		}
+		delete(s.flights.running, key)
 		s.flights.Unlock()
 		close(f.landed)
 	}
