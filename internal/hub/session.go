@@ -41,7 +41,7 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 	if err != nil {
 		e := contract.AsError(err)
 		h.opts.Metrics.refusals.WithLabelValues(string(e.Code)).Inc()
-		level := slog.LevelInfo
+		level := slog.LevelDebug // the metric counts them; a hostile client must not fill the log
 		if e.Code == contract.CodeAuthDown || e.Code == contract.CodeInternal {
 			e = contract.Wrap(contract.CodeAuthDown, "Authentication failed", err)
 			if !errors.Is(err, context.Canceled) { // a client that left is no outage

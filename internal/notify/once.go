@@ -68,9 +68,9 @@ func (s *Service) once(
 ) (json.RawMessage, bool, error) {
 	for {
 		// One at a time in this process, so that a repeat here always sees the complete result.
-		f, land := s.takeOff(key, fingerprint)
-		if f != nil {
-			if f.fingerprint != fingerprint {
+		f, mine := s.takeOff(key, fingerprint)
+		if !mine {
+			if f.first.Load() && f.fingerprint != fingerprint {
 				return nil, false, errReused
 			}
 			if err := wait(ctx, f.landed); err != nil {
@@ -78,7 +78,7 @@ func (s *Service) once(
 			}
 			continue
 		}
-		result, state, err := s.round(ctx, key, fingerprint, fn, land)
+		result, state, err := s.round(ctx, key, f, fn)
 		switch {
 		case errors.Is(err, errTakenOver): // somebody else's transaction came first: its result is there now, or soon
 			continue
@@ -95,18 +95,19 @@ var errReused = contract.NewError(contract.CodeKeyReused, "the idempotency key w
 
 // round looks at the key, and runs fn if it is free.
 func (s *Service) round(
-	ctx context.Context, key, fingerprint string, fn func(ctx context.Context) (json.RawMessage, error), land func(),
+	ctx context.Context, key string, f *flight, fn func(ctx context.Context) (json.RawMessage, error),
 ) (json.RawMessage, store.IdempotencyState, error) {
-	defer land()
-	record, err := s.st.Idempotency.Begin(ctx, key, fingerprint, s.opts.Now(), s.opts.KeyLease)
+	defer s.land(key, f)
+	record, err := s.st.Idempotency.Begin(ctx, key, f.fingerprint, s.opts.Now(), s.opts.KeyLease)
 	switch {
 	case err != nil:
 		return nil, "", err
-	case record.Fingerprint != fingerprint:
+	case record.Fingerprint != f.fingerprint:
 		return nil, "", errReused
 	case record.State != store.IdempotencyStarted:
 		return record.Response, record.State, nil
 	}
+	f.first.Store(true)
 	result, err := s.first(ctx, key, fn)
 	return result, store.IdempotencyStarted, err
 }
@@ -144,27 +145,31 @@ func (s *Service) settle(ctx context.Context, key string, write func(ctx context
 	}
 }
 
-// flight is a request with an idempotency key that is under way in this process.
+// flight is a request that is at an idempotency key in this process.
 type flight struct {
 	fingerprint string
+	first       atomic.Bool   // it has the key; until then it is only looking, and its fingerprint says nothing
 	landed      chan struct{} // closed when it has ended
 }
 
-// takeOff notes that the key is under way here, until land is called; where it is already, it returns that flight.
-func (s *Service) takeOff(key, fingerprint string) (other *flight, land func()) {
+// takeOff makes a flight for the key, or returns the one that is under way (mine is false).
+func (s *Service) takeOff(key, fingerprint string) (f *flight, mine bool) {
 	s.flights.Lock()
 	defer s.flights.Unlock()
-	if other := s.flights.running[key]; other != nil {
-		return other, nil
+	if f = s.flights.running[key]; f != nil {
+		return f, false
 	}
-	f := &flight{fingerprint, make(chan struct{})}
+	f = &flight{fingerprint: fingerprint, landed: make(chan struct{})}
 	s.flights.running[key] = f
-	return nil, func() {
-		s.flights.Lock()
-		delete(s.flights.running, key)
-		s.flights.Unlock()
-		close(f.landed)
-	}
+	return f, true
+}
+
+// land ends the flight and tells those who wait for it.
+func (s *Service) land(key string, f *flight) {
+	s.flights.Lock()
+	delete(s.flights.running, key)
+	s.flights.Unlock()
+	close(f.landed)
 }
 
 // pause waits until it is time to look at a key again that is under way on another process.
