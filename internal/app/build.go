@@ -82,7 +82,7 @@ func (a *App) build() error {
 		return err
 	}
 	out.Hub = a.hub
-	parts := map[string]httpapi.Readiness{"server": a, "database": a.Store, "outbox": left}
+	parts := map[string]httpapi.Readiness{"server": a, "database": a.Store, "outbox": left, "events": a.hub}
 	if err := a.addRedis(parts); err != nil {
 		return err
 	}

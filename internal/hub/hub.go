@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/citaplanner/realtime/internal/identity"
@@ -59,6 +60,8 @@ type Hub struct {
 	opts     Options
 	sio      *sio.Server
 	presence *presence.Presence
+
+	probing, stuck atomic.Bool // Ready's
 
 	mu      sync.Mutex
 	sockets map[string]*session            // by socket id

@@ -25,7 +25,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		emits: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "realtime_notify_seconds", Help: "Time from the call until the event is queued for sockets, by event and result.",
+			Name:    "realtime_notify_seconds",
+			Help:    "Time from the call until the event is queued for sockets, by event and result.",
 			Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12),
 		}, []string{"event", "result"}),
 		notifications: counters("realtime_notify_notifications_total",

@@ -58,7 +58,9 @@ func (c *clients) ToTenant(_ context.Context, tenantID, event string, payload an
 	return c.send("tenant:"+tenantID, event, payload)
 }
 
-func (c *clients) ToRole(_ context.Context, tenantID string, role contract.Role, event string, payload any) (int, error) {
+func (c *clients) ToRole(
+	_ context.Context, tenantID string, role contract.Role, event string, payload any,
+) (int, error) {
 	return c.send("role:"+string(role)+" of "+tenantID, event, payload)
 }
 

@@ -53,7 +53,8 @@ func (a *adapter) Broadcast(p *parser.Packet, opts *socket.BroadcastOptions) {
 }
 
 // BroadcastWithAck is Broadcast; every recipient's acknowledgement goes to ack.
-func (a *adapter) BroadcastWithAck(p *parser.Packet, opts *socket.BroadcastOptions, count func(uint64), ack socket.Ack) {
+func (a *adapter) BroadcastWithAck(p *parser.Packet, opts *socket.BroadcastOptions, count func(uint64),
+	ack socket.Ack) {
 	id := a.Nsp().Ids()
 	p.Id = &id
 	chosen := a.chosen(opts)

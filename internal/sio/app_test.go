@@ -62,7 +62,8 @@ func (a *appState) seq(args []any) {
 }
 
 // control serves /stats and /broadcast beside the Engine.IO endpoint.
-func (a *appState) control(engine http.Handler, members func() int, broadcast func(event string, arg any)) http.Handler {
+func (a *appState) control(engine http.Handler, members func() int,
+	broadcast func(event string, arg any)) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", engine)
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {

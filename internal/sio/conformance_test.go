@@ -160,7 +160,7 @@ func TestDisconnect(t *testing.T) {
 			require.NotEqual(t, a, c.join("/", ""))
 		})
 	})
-	t.Run("CONNECT again where the handshake is forgotten closes the transport, so that the client makes a new one", func(t *testing.T) {
+	t.Run("CONNECT again where the handshake is forgotten closes the transport", func(t *testing.T) {
 		conformance(t, Options{}, func(_ *testing.T, _ *rig, c *client) {
 			c.join("/", "")
 			c.send("1")

@@ -51,8 +51,8 @@ func newConn(s *Server, ec *engineio.Conn) *conn {
 	return c
 }
 
-// hand gives a packet to the library and returns when it has done in its own goroutine what it does with it. Use it only
-// where the library is known to start one, which calls done exactly once.
+// hand gives a packet to the library and returns when it has done in its own goroutine what it does with it: only
+// for where the library is known to start one, which calls done exactly once.
 func (c *conn) hand(p *parser.Packet) {
 	c.waiting = true
 	c.Emit("data", p)

@@ -123,7 +123,7 @@ func (c *conn) authenticate(nsp string) (data any, refusal *ConnectError) {
 	return data, refusal
 }
 
-// encodable is data as JSON, so that the answer to a CONNECT packet can always be written; without data where it cannot.
+// encodable is data as JSON, or nothing where that is not possible: a CONNECT packet must always be answered.
 func encodable(s *Server, data any) any {
 	if data == nil {
 		return nil

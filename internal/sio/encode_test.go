@@ -44,7 +44,8 @@ func TestEncode(t *testing.T) {
 		{"no bytes beside bytes is null", parser.EVENT, "/", nil, []any{"a", []byte(nil), []byte{1}},
 			`51-["a",null,{"_placeholder":true,"num":0}]`, [][]byte{{1}}},
 		{"raw JSON is JSON", parser.EVENT, "/", nil, []any{"a", json.RawMessage(`{"b":1}`)}, `2["a",{"b":1}]`, nil},
-		{"bytes in a struct are base64", parser.EVENT, "/", nil, []any{"a", withBytes{[]byte{1}}}, `2["a",{"b":"AQ=="}]`, nil},
+		{"bytes in a struct are base64", parser.EVENT, "/", nil, []any{"a", withBytes{[]byte{1}}},
+			`2["a",{"b":"AQ=="}]`, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,7 +82,8 @@ func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 
 func TestReservedNamesCannotBeEmitted(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"} {
+	for _, name := range []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener",
+		"removeListener"} {
 		_, err := encodeEvent("/", nil, name, nil)
 		require.ErrorIs(t, err, ErrReserved)
 	}

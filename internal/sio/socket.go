@@ -82,7 +82,7 @@ func (s *Socket) send(ps ...*engineio.Packet) error {
 }
 
 // Kick ends the socket's connection, in its order and after what is queued: what the client sent before is still
-// handled, OnDisconnect gets r.Text. See Reason for what the client does. Other namespaces of the connection go with it.
+// handled, OnDisconnect gets r.Text. See Reason for what the client does. The connection's other namespaces go with it.
 // It returns at once; of several kicks the first counts.
 func (s *Socket) Kick(r Reason) {
 	s.conn.eng.Do(func() { s.conn.kick(s, r) })

@@ -18,11 +18,19 @@ type pollAnswer struct {
 }
 
 // answerPoll hands the queue to the pending GET. The lock is held, and there is such a GET.
+//
+// A close packet travels alone, on the client's next GET: the JavaScript client handles a message in a microtask but a
+// close packet at once, so that in one payload the close would overtake the last words (engine.io's Socket.close waits
+// for "drain" for the same reason).
 func (c *Conn) answerPoll() {
 	packets, a := c.queue, pollAnswer{}
 	if reason := c.closing; reason != nil {
-		packets = append(packets, closePacket)
-		a.then = func() { c.cut(*reason) }
+		if len(packets) == 0 {
+			packets = append(packets, closePacket)
+			a.then = func() { c.cut(*reason) }
+		} else {
+			c.final.Reset(min(c.srv.opts.WriteTimeout, pollGap))
+		}
 	}
 	a.body = encodePayload(packets)
 	poll := c.poll

@@ -222,7 +222,7 @@ func (c *Conn) probing(w *wsConn, data []byte, bin bool) {
 		c.mu.Lock()
 		c.releasePoll()
 		c.mu.Unlock()
-	case !bin && string(data) == "5" && w.probed && c.closing == nil:
+	case !bin && string(data) == "5" && w.probed: // also while closing: the client polls no more, and the queue must arrive
 		w.timer.Stop()
 		c.probe, c.ws = nil, w
 		c.releasePoll()

@@ -1,0 +1,38 @@
+package hub
+
+import (
+	"context"
+
+	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// errWedged is what /readyz shows when a send does not come back.
+var errWedged = contract.NewError(contract.CodeUnavailable, "events do not travel")
+
+// Ready sends an event to nobody through all that every event passes (presence, the session table, the rooms), and fails
+// when that does not come back in time: a lock that somebody holds for ever shows here, where a constant would not.
+func (h *Hub) Ready(ctx context.Context) error {
+	if !h.probing.CompareAndSwap(false, true) {
+		if h.stuck.Load() { // one probe that hangs is enough
+			return errWedged
+		}
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer h.probing.Store(false)
+		h.presence.Users()
+		h.Stats()
+		_, err := h.sio.Broadcast(sio.Target{Rooms: []string{"nobody"}}, "ready")
+		h.stuck.Store(false)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		h.stuck.Store(true)
+		return errWedged
+	}
+}
