@@ -71,7 +71,11 @@ func (a *App) build() error {
 		Metrics: checks})
 	// The hub needs the inbox, which sends through the hub: the sender is filled in last.
 	out := &sender{}
-	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: a.cfg.DedupWindow,
+	window := a.cfg.DedupWindow
+	if window == 0 {
+		window = -1 // the setting's 0 is "never"; the option's is "the default"
+	}
+	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: window,
 		Metrics: notify.NewMetrics(reg)})
 	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
 	a.hub, err = hub.New(hub.Deps{

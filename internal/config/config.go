@@ -60,7 +60,7 @@ type Config struct {
 	UserCacheSize int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
 	RecheckEvery  time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
 	OfflineGrace  time.Duration `env:"OFFLINE_GRACE" envDefault:"5s" help:"how long after its last socket a user counts as gone"`
-	DedupWindow   time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once"`
+	DedupWindow   time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once; 0 never leaves one out"`
 	DrainTime     time.Duration `env:"DRAIN_TIME" envDefault:"10s" help:"how long a stop may take"`
 
 	Metrics   bool       `env:"METRICS" envDefault:"true" help:"serve /metrics"`
