@@ -145,23 +145,6 @@ func (a *Appointments) Exists(ctx context.Context, tenantID, id string) (bool, e
 	return n > 0, nil
 }
 
-// TenantOf is the tenant of an appointment, empty where there is no such row.
-func (a *Appointments) TenantOf(ctx context.Context, id string) (string, error) {
-	if !plausible(id) {
-		return "", nil
-	}
-	var tenants []string
-	_, err := a.s.find(ctx, "appointments.tenant_of", &tenants,
-		`SELECT "tenantId" FROM `+a.s.t("appointments")+` WHERE id = ?`, id)
-	if err != nil {
-		return "", fmt.Errorf("look for appointment: %w", err)
-	}
-	if len(tenants) == 0 {
-		return "", nil
-	}
-	return tenants[0], nil
-}
-
 // or is *p, or the zero value for NULL.
 func or[T any](p *T) (v T) {
 	if p != nil {

@@ -101,13 +101,3 @@ func (i *Idempotency) Release(ctx context.Context, key string) error {
 	}
 	return nil
 }
-
-// Prune forgets keys that were begun before a time and returns how many there were.
-func (i *Idempotency) Prune(ctx context.Context, before time.Time) (int64, error) {
-	n, err := i.s.exec(ctx, "idempotency.prune",
-		`DELETE FROM `+i.s.t("realtime.idempotency_keys")+` WHERE created_at < ?`, UTC(before))
-	if err != nil {
-		return 0, fmt.Errorf("prune requests: %w", err)
-	}
-	return n, nil
-}

@@ -40,7 +40,7 @@ func TestARepeatOfARequestGetsTheFirstAnswer(t *testing.T) {
 		done.Response = []byte(`{"id":"1","more":true}`)
 		require.Equal(t, done, begin("f", now), "unless it is amended")
 
-		n, err := st.Idempotency.Prune(ctx, now.Add(time.Second))
+		n, err := st.Idempotency.Prune(ctx, now.Add(time.Second), 10)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		require.Equal(t, store.IdempotencyStarted, begin("g", now).State)

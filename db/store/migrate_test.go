@@ -256,8 +256,6 @@ func exercise(t *testing.T, st *store.Store) {
 	require.Equal(t, []int{5, 10}, recipients[0].Preferences.ReminderMinutesBefore)
 	_, err = st.Users.Recipient(ctx, w.A.ID, w.A.Portal)
 	require.NoError(t, err)
-	_, err = st.Users.ClientName(ctx, w.A.ID, w.A.Client)
-	require.NoError(t, err)
 	p, err := st.Preferences.Of(ctx, w.A.ID, w.A.Admin)
 	require.NoError(t, err)
 	require.Equal(t, []int{5, 10}, p.ReminderMinutesBefore)
@@ -301,10 +299,10 @@ func exercise(t *testing.T, st *store.Store) {
 	}
 	require.NoError(t, st.Idempotency.Complete(ctx, "key", []byte(`{}`)))
 	require.NoError(t, st.Idempotency.Release(ctx, "other"))
-	pruned, err := st.Idempotency.Prune(ctx, dbtest.Now.Add(1e9))
+	pruned, err := st.Idempotency.Prune(ctx, dbtest.Now.Add(1e9), 10)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, pruned)
-	pruned, err = st.Recent.Prune(ctx, dbtest.Now.Add(1e9))
+	pruned, err = st.Recent.Prune(ctx, dbtest.Now.Add(1e9), 10)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, pruned)
 }

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// PruneSome forgets at most limit claims older than before, and returns how many: a prune of millions of rows is many
+// Prune forgets at most limit claims older than before, and returns how many: a prune of millions of rows is many
 // short statements.
-func (r *Recent) PruneSome(ctx context.Context, before time.Time, limit int) (int64, error) {
-	return r.s.pruneSome(ctx, "recent.prune", "realtime.recent", "claimed_at", before, limit)
+func (r *Recent) Prune(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return r.s.prune(ctx, "recent.prune", "realtime.recent", "claimed_at", before, limit)
 }
 
-// PruneSome forgets at most limit keys that began before the time given, and returns how many.
-func (i *Idempotency) PruneSome(ctx context.Context, before time.Time, limit int) (int64, error) {
-	return i.s.pruneSome(ctx, "idempotency.prune", "realtime.idempotency_keys", "created_at", before, limit)
+// Prune forgets at most limit keys that began before the time given, and returns how many.
+func (i *Idempotency) Prune(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return i.s.prune(ctx, "idempotency.prune", "realtime.idempotency_keys", "created_at", before, limit)
 }
 
-func (s *Store) pruneSome(ctx context.Context, operation, table, column string, before time.Time, limit int) (int64, error) {
+func (s *Store) prune(ctx context.Context, operation, table, column string, before time.Time, limit int) (int64, error) {
 	name := s.t(table)
 	n, err := s.exec(ctx, operation, `DELETE FROM `+name+` WHERE key IN (SELECT key FROM `+name+` WHERE `+column+
 		` < ? ORDER BY `+column+` LIMIT ?)`, UTC(before), limit)

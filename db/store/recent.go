@@ -81,13 +81,3 @@ func (r *Recent) ClaimAll(
 	}
 	return fresh, nil
 }
-
-// Prune forgets claims older than before and returns how many there were.
-func (r *Recent) Prune(ctx context.Context, before time.Time) (int64, error) {
-	n, err := r.s.exec(ctx, "recent.prune",
-		`DELETE FROM `+r.s.t("realtime.recent")+` WHERE claimed_at < ?`, UTC(before))
-	if err != nil {
-		return 0, fmt.Errorf("prune claims: %w", err)
-	}
-	return n, nil
-}

@@ -34,7 +34,7 @@ func TestAClaimIsFreshUnlessTheSameWasMadeWithinTheWindow(t *testing.T) {
 		require.True(t, claim("nul\x00\xff", "h\x00", now))
 		require.False(t, claim("nul\x00\xff", "h\x00", now))
 
-		n, err := st.Recent.Prune(t.Context(), now)
+		n, err := st.Recent.Prune(t.Context(), now, 10)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 	})

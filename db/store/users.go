@@ -179,26 +179,6 @@ func (u *Users) Recipient(ctx context.Context, tenantID, id string) (Recipient, 
 	return r, nil
 }
 
-// ClientName is the name of a client of this tenant, for what is said about a deleted appointment; CodeNotFound for
-// any other.
-func (u *Users) ClientName(ctx context.Context, tenantID, clientID string) (string, error) {
-	if !plausible(tenantID, clientID) {
-		return "", notFound("client")
-	}
-	var rows []struct {
-		FirstName string `gorm:"column:firstName"`
-		LastName  string `gorm:"column:lastName"`
-	}
-	query := `SELECT "firstName", "lastName" FROM ` + u.s.t("clients") + ` WHERE id = ? AND "tenantId" = ?`
-	if _, err := u.s.find(ctx, "users.client_name", &rows, query, clientID, tenantID); err != nil {
-		return "", fmt.Errorf("load client: %w", err)
-	}
-	if len(rows) == 0 {
-		return "", notFound("client")
-	}
-	return joinName(rows[0].FirstName, rows[0].LastName), nil
-}
-
 // inIDs is the condition that takes an idList: one parameter, so that the statement is the same for any number of ids
 // (prepared once) and has no limit of parameters.
 func (s *Store) inIDs() string {

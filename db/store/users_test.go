@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -187,20 +186,6 @@ func TestPreferencesOfAUserAreTheDefaultsWithoutARow(t *testing.T) {
 		p, err = st.Preferences.Of(t.Context(), w.B.ID, w.A.Admin)
 		require.NoError(t, err)
 		require.Equal(t, store.DefaultPreferences(), p, "another tenant's row is not read")
-	})
-}
-
-func TestTheNameOfAClientIsToldToItsTenantAlone(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, st *store.Store) {
-		w := dbtest.Seed(t, st)
-		name, err := st.Users.ClientName(t.Context(), w.A.ID, w.A.Client2)
-		require.NoError(t, err)
-		require.Equal(t, "César Cliente", name)
-		for _, id := range []string{w.B.Client2, "nobody", "", strings.Repeat("x", 1<<20), "\xc3\x28"} {
-			_, err := st.Users.ClientName(t.Context(), w.A.ID, id)
-			require.Equal(t, contract.CodeNotFound, contract.CodeOf(err))
-		}
 	})
 }
 

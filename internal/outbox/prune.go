@@ -17,8 +17,8 @@ func (b *Outbox) prune(ctx context.Context) {
 		before time.Time
 		some   func(ctx context.Context, before time.Time, limit int) (int64, error)
 	}{
-		{"claims", now.Add(-b.opts.ClaimAge), b.st.Recent.PruneSome},
-		{"keys", now.Add(-b.opts.KeyAge), b.st.Idempotency.PruneSome},
+		{"claims", now.Add(-b.opts.ClaimAge), b.st.Recent.Prune},
+		{"keys", now.Add(-b.opts.KeyAge), b.st.Idempotency.Prune},
 	} {
 		for ctx.Err() == nil {
 			n, err := table.some(ctx, table.before, pruneBatch)
