@@ -65,11 +65,6 @@ func (a *API) emitting(c *gin.Context, name string,
 	if err != nil {
 		return err
 	}
-	end, err := a.begin()
-	if err != nil {
-		return err
-	}
-	defer end()
 	body, err := a.readBody(c)
 	if err != nil {
 		return err
@@ -78,6 +73,11 @@ func (a *API) emitting(c *gin.Context, name string,
 	if err != nil {
 		return err
 	}
+	end, err := a.begin() // only now: a body that never ends must not hold up a stop
+	if err != nil {
+		return err
+	}
+	defer end()
 	ctx := c.Request.Context()
 	replayed := false
 	var answer json.RawMessage
