@@ -387,3 +387,39 @@ func TestAThousandConnectionsThatVanishAtOnceLeaveNothing(t *testing.T) {
 	s.h.until(t, "all to be gone", func(e *echo) bool { return len(e.conns) == 0 && s.eio.Len() == 0 })
 	http.DefaultClient.CloseIdleConnections()
 }
+
+func TestAShutdownInTheMiddleOfHandshakesHandsUpOpenBeforeCloseOrNeither(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		s := serve(t, engineio.Options{})
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				if i%2 == 0 {
+					_, _ = s.try("GET", "EIO=4&transport=polling", nil)
+				} else if c, err := s.dial("EIO=4&transport=websocket"); err == nil {
+					_ = c.SetReadDeadline(time.Now().Add(patience))
+					closes(t, c)
+					_ = c.Close()
+				}
+			})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_ = s.eio.Shutdown(ctx) // polling clients that never come back are cut at the end of ctx
+		cancel()
+		wg.Wait()
+		require.Zero(t, s.eio.Len())
+		s.h.until(t, "as many ends as beginnings", func(e *echo) bool {
+			open := 0
+			for _, l := range e.log {
+				if l == "open" {
+					open++
+				} else {
+					open--
+				}
+				require.GreaterOrEqual(t, open, 0, "a close before its open")
+			}
+			return open == 0
+		})
+	}
+}

@@ -27,9 +27,10 @@ type Server struct {
 	opts     Options
 	upgrader *gws.Upgrader
 
-	mu    sync.RWMutex // guards conns and down
-	conns map[string]*Conn
-	down  bool
+	mu      sync.RWMutex // guards all to the next blank line
+	conns   map[string]*Conn
+	opening int // handshakes under way, which have no entry in conns yet
+	down    bool
 
 	gone      sync.WaitGroup // connections whose Close has not been handed up
 	lingering group          // goroutines that read or close a WebSocket
@@ -135,27 +136,32 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 			return
 		}
 	}
-	c := &Conn{srv: s, id: newID(), remote: r.RemoteAddr}
-	c.first.Store(&Handshake{Header: r.Header, Query: r.URL.Query(), URL: r.URL.RequestURI(), Host: r.Host,
-		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
-	if e := s.register(c); e != nil {
+	if e := s.reserve(); e != nil {
 		s.refuse(w, r, *e, "no room")
 		return
 	}
+	c := &Conn{srv: s, id: newID(), remote: r.RemoteAddr}
+	c.first.Store(&Handshake{Header: r.Header, Query: r.URL.Query(), URL: r.URL.RequestURI(), Host: r.Host,
+		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
 	var conn *gws.Conn
 	if transport == WebSocket {
-		var ws *wsConn
 		var err error
-		if conn, ws, err = s.accept(w, r, c); err != nil {
-			s.unregister(c)
+		if conn, c.ws, err = s.accept(w, r, c); err != nil {
+			s.release()
 			return
 		}
-		c.ws = ws
 	}
-	s.opts.Metrics.opened(transport)
 	open := newPacket(frameText, typeOpen, s.openBody(c, transport))
 	c.enqueue([]*Packet{open}, open.size()) // first of all, whatever Open sends
-	c.in.call(func() { c.guard("open", func() { s.handler.Open(c) }) })
+	if !s.open(c) {
+		if conn != nil {
+			_ = c.ws.Close()
+			return
+		}
+		s.refuse(w, r, goingDown, "shutdown")
+		return
+	}
+	s.opts.Metrics.opened(transport)
 	c.startBeat()
 	if conn == nil {
 		c.servePoll(w, r)
@@ -165,6 +171,26 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	c.flush()
 	c.mu.Unlock()
 	s.lingering.Go(conn.ReadLoop) // a fresh stack: net/http's goroutine and buffers are freed
+}
+
+// open makes a connection one that others can find, and hands it up; false when the server went down meanwhile. Both are
+// one step of the connection's order, so that a Shutdown in between is handed up behind Open, never before it.
+func (s *Server) open(c *Conn) bool {
+	opened := false
+	c.in.call(func() {
+		s.mu.Lock()
+		s.opening--
+		if opened = !s.down; opened {
+			s.conns[c.id] = c
+		}
+		s.mu.Unlock()
+		if !opened {
+			s.gone.Done()
+			return
+		}
+		c.guard("open", func() { s.handler.Open(c) })
+	})
+	return opened
 }
 
 // openBody is the payload of the open packet.
@@ -186,24 +212,25 @@ func (s *Server) openBody(c *Conn, transport string) []byte {
 	return b
 }
 
-func (s *Server) register(c *Conn) *protocolError {
+// reserve makes room for a connection that is opening; open or release must follow.
+func (s *Server) reserve() *protocolError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.down:
 		return &goingDown
-	case s.opts.MaxConns > 0 && len(s.conns) >= s.opts.MaxConns:
+	case s.opts.MaxConns > 0 && len(s.conns)+s.opening >= s.opts.MaxConns:
 		return &full
 	}
-	s.conns[c.id] = c
+	s.opening++
 	s.gone.Add(1)
 	return nil
 }
 
-// unregister forgets a connection that never came to be.
-func (s *Server) unregister(c *Conn) {
+// release gives back the room of a connection that never came to be.
+func (s *Server) release() {
 	s.mu.Lock()
-	delete(s.conns, c.id)
+	s.opening--
 	s.mu.Unlock()
 	s.gone.Done()
 }
