@@ -423,3 +423,28 @@ func TestAShutdownInTheMiddleOfHandshakesHandsUpOpenBeforeCloseOrNeither(t *test
 		})
 	}
 }
+
+func TestAFrameWhoseLengthHasItsTopBitSetEndsThatConnectionAlone(t *testing.T) {
+	t.Parallel()
+	s := serve(t, engineio.Options{})
+	other, _ := s.openWS()
+	for _, sid := range []string{"", "&sid=" + s.openPolling()} { // before sign-in, and as an upgrade
+		c := s.ws("EIO=4&transport=websocket" + sid)
+		_, err := c.NetConn().Write([]byte{0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+		require.NoError(t, err)
+		closes(t, c)
+	}
+	s.h.closed(t, "transport_error")
+	write(t, other, "4x")
+	require.Equal(t, "4x", read(t, other))
+}
+
+func TestABrokenFrameIsAnsweredByACloseFrameEvenWhenMoreComesBehindIt(t *testing.T) {
+	t.Parallel()
+	s := serve(t, engineio.Options{})
+	c, _ := s.openWS()
+	_, err := c.NetConn().Write(append([]byte{0x81, 0x01}, make([]byte, 64<<10)...))
+	require.NoError(t, err)
+	_, _, err = c.ReadMessage()
+	require.True(t, websocket.IsCloseError(err, websocket.CloseProtocolError), "%v", err)
+}

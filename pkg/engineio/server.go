@@ -1,14 +1,13 @@
 package engineio
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"sync"
-
-	"github.com/lxzan/gws"
 )
 
 // Handler takes what happens on connections: one call at a time for each, in order.
@@ -23,9 +22,8 @@ type Handler interface {
 
 // Server is an http.Handler for one Engine.IO endpoint, whatever its path.
 type Server struct {
-	handler  Handler
-	opts     Options
-	upgrader *gws.Upgrader
+	handler Handler
+	opts    Options
 
 	mu      sync.RWMutex // guards all to the next blank line
 	conns   map[string]*Conn
@@ -38,22 +36,8 @@ type Server struct {
 
 // NewServer returns a server that calls h.
 func NewServer(h Handler, o Options) *Server {
-	s := &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}}
-	s.upgrader = gws.NewUpgrader(events{}, &gws.ServerOption{
-		ReadMaxPayloadSize: int(s.opts.MaxPayload), ReadBufferSize: 1024, CheckUtf8Enabled: true,
-		NewSession: func() gws.SessionStorage { return &session{} },
-	})
-	return s
+	return &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}}
 }
-
-// session keeps a wsConn with its gws connection: gws's own storage would be a map for each.
-type session struct{ v any }
-
-func (s *session) Len() int                                 { return 1 }
-func (s *session) Load(string) (any, bool)                  { return s.v, s.v != nil }
-func (s *session) Delete(string)                            { s.v = nil }
-func (s *session) Store(_ string, v any)                    { s.v = v }
-func (s *session) Range(f func(key string, value any) bool) { f("", s.v) }
 
 // protocolError is one of the protocol's errors (engine.io, Server.errors).
 type protocolError struct {
@@ -143,10 +127,10 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	c := &Conn{srv: s, id: newID(), remote: r.RemoteAddr}
 	c.first.Store(&Handshake{Header: r.Header, Query: r.URL.Query(), URL: r.URL.RequestURI(), Host: r.Host,
 		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
-	var conn *gws.Conn
+	var in *bufio.Reader
 	if transport == WebSocket {
 		var err error
-		if conn, c.ws, err = s.accept(w, r, c); err != nil {
+		if c.ws, in, err = s.accept(w, r, c); err != nil {
 			s.release()
 			return
 		}
@@ -154,7 +138,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	open := newPacket(frameText, typeOpen, s.openBody(c, transport))
 	c.enqueue([]*Packet{open}, open.size()) // first of all, whatever Open sends
 	if !s.open(c) {
-		if conn != nil {
+		if in != nil {
 			_ = c.ws.Close()
 			return
 		}
@@ -163,14 +147,15 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	}
 	s.opts.Metrics.opened(transport)
 	c.startBeat()
-	if conn == nil {
+	if in == nil {
 		c.servePoll(w, r)
 		return
 	}
 	c.mu.Lock()
+	ws := c.ws
 	c.flush()
 	c.mu.Unlock()
-	s.lingering.Go(conn.ReadLoop) // a fresh stack: net/http's goroutine and buffers are freed
+	s.lingering.Go(func() { ws.read(in) }) // a fresh stack: net/http's goroutine and buffers are freed
 }
 
 // open makes a connection one that others can find, and hands it up; false when the server went down meanwhile. Both are

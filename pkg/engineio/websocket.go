@@ -3,6 +3,8 @@ package engineio
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha1" //nolint:gosec // RFC 6455, 4.2.2 asks for it
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -11,8 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/lxzan/gws"
 )
 
 // linger is how long a closed WebSocket may take to answer the close frame (RFC 6455, 7.1.1): closing at once with
@@ -22,8 +22,7 @@ const linger = 2 * time.Second
 // joinBytes is up to which size queued frames are copied into one write; beyond it they go out as one writev.
 const joinBytes = 16 << 10
 
-// wsConn is one WebSocket. It is the net.Conn that gws writes its control frames through, so that they and ours never
-// interleave, and gws's session, so that its events find it.
+// wsConn is one WebSocket. Whole frames are written through it, so that they never interleave.
 type wsConn struct {
 	net.Conn
 	c      *Conn
@@ -34,8 +33,9 @@ type wsConn struct {
 	timer  *time.Timer // ends an upgrade that takes too long
 }
 
-// accept makes a WebSocket of a request. It answers the request itself when that fails.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (*gws.Conn, *wsConn, error) {
+// accept makes a WebSocket of a request (RFC 6455, 4.2.2), to be read from in. It answers the request itself when that
+// fails.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (ws *wsConn, in *bufio.Reader, err error) {
 	if !isUpgrade(r) {
 		s.refuse(w, r, badRequest, "not a WebSocket handshake")
 		return nil, nil, errors.New("not a WebSocket handshake")
@@ -46,19 +46,25 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (*gws.C
 		return nil, nil, err
 	}
 	_ = raw.SetDeadline(time.Time{})
-	ws := &wsConn{Conn: raw, c: c, server: s}
-	var in io.Reader = raw
-	// A quick client's first frames may be in net/http's buffer already.
+	ws = &wsConn{Conn: raw, c: c, server: s}
+	var from io.Reader = raw
+	// A quick client's first frames may be in net/http's buffer already, which is given up: it is far larger than ours.
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, _ := buffered.Peek(n)
-		in = io.MultiReader(bytes.NewReader(bytes.Clone(early)), raw)
+		from = io.MultiReader(bytes.NewReader(bytes.Clone(early)), raw)
 	}
-	conn, err := s.upgrader.UpgradeFromConn(ws, bufio.NewReaderSize(in, 1024), r)
-	if err != nil {
+	if _, err := ws.Write(switching(r.Header.Get("Sec-WebSocket-Key"))); err != nil {
+		_ = raw.Close()
 		return nil, nil, err
 	}
-	conn.Session().Store("", ws)
-	return conn, ws, nil
+	return ws, bufio.NewReaderSize(from, readBuffer), nil
+}
+
+// switching is the answer to a WebSocket handshake with the key given. No extension and no subprotocol is ever agreed upon.
+func switching(key string) []byte {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455, 4.2.2 asks for SHA-1
+	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n")
 }
 
 // isUpgrade checks what RFC 6455, 4.2.1 asks of a handshake, before the connection is taken over: an error can still be
@@ -66,10 +72,16 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (*gws.C
 func isUpgrade(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
 		strings.Contains(strings.ToLower(strings.Join(r.Header.Values("Connection"), ",")), "upgrade") &&
-		r.Header.Get("Sec-WebSocket-Version") == "13" && r.Header.Get("Sec-WebSocket-Key") != ""
+		r.Header.Get("Sec-WebSocket-Version") == "13" && isKey(r.Header.Get("Sec-WebSocket-Key"))
 }
 
-// Write is what gws writes through: whole frames.
+// isKey reports whether a key is 16 bytes in base64 (RFC 6455, 4.2.1).
+func isKey(key string) bool {
+	b, err := base64.StdEncoding.DecodeString(key)
+	return err == nil && len(b) == 16
+}
+
+// Write writes whole frames.
 func (w *wsConn) Write(b []byte) (int, error) {
 	w.writes.Lock()
 	defer w.writes.Unlock()
@@ -174,7 +186,7 @@ func (c *Conn) serveUpgrade(rw http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(rw, r, badRequest, "upgrade not possible")
 		return
 	}
-	conn, w, err := c.srv.accept(rw, r, c)
+	w, in, err := c.srv.accept(rw, r, c)
 	if err != nil {
 		return
 	}
@@ -187,7 +199,7 @@ func (c *Conn) serveUpgrade(rw http.ResponseWriter, r *http.Request) {
 		w.timer = time.AfterFunc(c.srv.opts.UpgradeTimeout, func() { c.abandon(w) })
 		c.mu.Unlock()
 	}
-	c.srv.lingering.Go(conn.ReadLoop)
+	c.srv.lingering.Go(func() { w.read(in) })
 }
 
 // abandon ends an upgrade that came to nothing; polling goes on.
@@ -235,74 +247,83 @@ func (c *Conn) probing(w *wsConn, data []byte, bin bool) {
 	}
 }
 
-// events are gws's calls, all from the one goroutine that reads a WebSocket.
-type events struct{}
-
-func socketOf(conn *gws.Conn) *wsConn {
-	v, _ := conn.Session().Load("")
-	return v.(*wsConn)
+// read hands up what the client sends until its WebSocket ends, for whatever reason.
+func (w *wsConn) read(in *bufio.Reader) {
+	frames := &frameReader{in: in, limit: int(w.server.opts.MaxPayload), pong: w.pong}
+	w.c.guard("read", func() {
+		for {
+			data, bin, err := frames.message()
+			if err != nil {
+				w.finish(err)
+				return
+			}
+			w.take(data, bin)
+		}
+	})
+	// The peer reads our close frame only if its own bytes do not meet a closed socket: they are taken until it has
+	// closed too, or for as long as close allows (RFC 6455, 7.1.1).
+	_, _ = io.Copy(io.Discard, w.Conn)
+	_ = w.Close()
 }
 
-func (events) OnOpen(*gws.Conn) {}
-
-func (events) OnPong(*gws.Conn, []byte) {}
-
-func (events) OnPing(conn *gws.Conn, payload []byte) {
-	frame := append(appendHeader(make([]byte, 0, len(payload)+2), framePong, len(payload)), payload...)
-	_, _ = socketOf(conn).Write(frame)
-}
-
-func (events) OnMessage(conn *gws.Conn, m *gws.Message) {
-	w := socketOf(conn)
-	data, bin := bytes.Clone(m.Bytes()), m.Opcode == gws.OpcodeBinary
-	_ = m.Close()
+// take handles one data message.
+func (w *wsConn) take(data []byte, bin bool) {
 	c := w.c
 	c.mu.Lock()
 	active := c.ws == w
 	c.mu.Unlock()
-	if !active {
+	switch {
+	case !active:
 		c.probing(w, data, bin)
-		return
-	}
-	if bin {
+	case bin:
 		c.receive(incoming{typ: typeMessage, data: data, bin: true})
-		return
+	default:
+		p, err := decodeText(data)
+		if err != nil {
+			c.cut(CloseParse)
+			return
+		}
+		c.receive(p)
 	}
-	p, err := decodeText(data)
-	if err != nil {
-		c.cut(CloseParse)
-		return
-	}
-	c.receive(p)
 }
 
-// OnClose runs when reading is over, for whatever reason.
-func (events) OnClose(conn *gws.Conn, err error) {
-	w := socketOf(conn)
-	w.ended.Store(true)
-	_ = w.Close()
+// pong answers a ping frame.
+func (w *wsConn) pong(payload []byte) error {
+	_, err := w.Write(append(appendHeader(make([]byte, 0, len(payload)+2), framePong, len(payload)), payload...))
+	return err
+}
+
+// finish ends what the WebSocket was to its connection, now that it can be read no further.
+func (w *wsConn) finish(err error) {
+	var broken *frameError
+	if errors.As(err, &broken) {
+		w.close(broken.code)
+	} else {
+		w.ended.Store(true)
+		_ = w.Close()
+	}
 	c := w.c
 	c.mu.Lock()
 	active := c.ws == w
 	c.mu.Unlock()
 	if active {
-		c.cut(closeReasonOf(err))
+		c.cut(closeReasonOf(broken))
 		return
 	}
 	c.abandon(w)
 }
 
-func closeReasonOf(err error) CloseReason {
-	var frame *gws.CloseError
+// closeReasonOf tells why a connection ends whose WebSocket broke the protocol, or just broke (nil).
+func closeReasonOf(e *frameError) CloseReason {
 	switch {
-	case errors.As(err, &frame):
+	case e == nil:
+		return CloseTransport
+	case e.goodbye:
 		return CloseClient
-	case errors.Is(err, gws.ErrTextEncoding):
+	case e == errFrameUTF8:
 		return CloseParse
-	case err != nil && strings.HasSuffix(err.Error(), "message too large"):
+	case e == errFrameLarge:
 		return CloseTooLarge
-	case err != nil && strings.HasPrefix(err.Error(), "gws: "):
-		return CloseError
 	}
-	return CloseTransport
+	return CloseError
 }
