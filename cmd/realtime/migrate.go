@@ -2,21 +2,35 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"time"
 
+	"github.com/citaplanner/realtime/db/demo"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/config"
 	"github.com/citaplanner/realtime/internal/telemetry"
 )
 
 // migrate brings a database up to date: the app's tables where there are none, the server's own schema always.
 func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("migrate takes no arguments, but was given %q", args[0])}
+	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	withDemo := flags.Bool("demo", false, "also fill an empty database with the demo world")
+	if err := flags.Parse(args); err != nil {
+		return usageError{fmt.Errorf("migrate: %w", err)}
+	}
+	if flags.NArg() > 0 {
+		return usageError{fmt.Errorf("migrate takes no arguments, but was given %q", flags.Arg(0))}
 	}
 	cfg, _, err := load()
 	if err != nil {
 		return err
+	}
+	if *withDemo && cfg.Env == config.Production {
+		return usageError{errors.New("migrate --demo: the demo world's password is public, it is not for production")}
 	}
 	st, err := store.Open(ctx, store.Options{URL: cfg.Store(), DirectURL: cfg.DirectURL,
 		Logger: telemetry.NewLogger(errOut, cfg.LogFormat, cfg.LogLevel)})
@@ -27,6 +41,12 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 	applied, err := st.Migrate(ctx, store.MigrateOptions{})
 	if err != nil {
 		return err
+	}
+	if *withDemo {
+		if err := demo.Seed(ctx, st, time.Now()); err != nil {
+			return err
+		}
+		applied = append(applied, "the demo world")
 	}
 	for _, a := range applied {
 		_, _ = fmt.Fprintln(out, "applied", a)

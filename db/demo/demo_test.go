@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/demo"
@@ -127,7 +128,19 @@ func TestADatabaseOfOthersIsNotTouched(t *testing.T) {
 		_, err := st.Users.Account(t.Context(), demo.UserID)
 		require.Equal(t, contract.CodeNotFound, contract.CodeOf(err))
 	})
-	t.Run("an empty PostgreSQL database neither", func(t *testing.T) {
-		require.ErrorIs(t, demo.Seed(t.Context(), dbtest.Postgres(t), time.Now()), demo.ErrNotDemo)
+}
+
+func TestAnEmptyDatabaseOfEitherKindIsFilledOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, st *store.Store) {
+		for range 2 {
+			require.NoError(t, demo.Seed(t.Context(), st, time.Now()))
+		}
+		var u models.User
+		require.NoError(t, st.DB(t.Context()).Where("id = ?", demo.UserID).First(&u).Error)
+		require.Equal(t, demo.Email(demo.UserID), u.Email)
+		require.NoError(t, bcrypt.CompareHashAndPassword([]byte(*u.Password), []byte(demo.Password)))
+		_, err := st.Appointments.Load(t.Context(), demo.TenantID, demo.AppointmentID)
+		require.NoError(t, err)
 	})
 }

@@ -14,15 +14,12 @@ import (
 	"github.com/citaplanner/realtime/db/store"
 )
 
-// ErrNotDemo is when the database is not for the demo world: it is PostgreSQL, or holds tenants of others.
+// ErrNotDemo is when the database is not for the demo world: it holds tenants of others.
 var ErrNotDemo = errors.New("the database is not a demo database")
 
-// Seed makes the demo world in an empty, migrated SQLite database. Where it is already there, rows that are missing are
+// Seed makes the demo world in an empty, migrated database. Where it is already there, rows that are missing are
 // made again and the appointments move to today and tomorrow, each tenant's own; everything else stays as it is.
 func Seed(ctx context.Context, st *store.Store, now time.Time) error {
-	if st.Dialect() != store.SQLite {
-		return ErrNotDemo
-	}
 	err := st.InTx(ctx, func(tx *store.Store) error {
 		var all, ours int64
 		if err := tx.DB(ctx).Model(&models.Tenant{}).Count(&all).Error; err != nil {
@@ -72,6 +69,7 @@ func (t tenant) write(db *gorm.DB, now time.Time) error {
 
 // rows are all rows of the tenant but appointments, each after those it refers to.
 func (t tenant) rows(now time.Time) []any {
+	password := passwordHash
 	rows := []any{&models.Tenant{
 		ID: t.id, Name: t.name, Phone: &t.phone, City: &t.city, Country: t.country, Timezone: t.zone,
 		Currency: t.currency, PrimaryColor: "#3B82F6", SecondaryColor: "#EF4444", IsActive: true,
@@ -90,7 +88,7 @@ func (t tenant) rows(now time.Time) []any {
 	}
 	for _, p := range t.users {
 		rows = append(rows, &models.User{
-			ID: p.id, Email: p.id + "@demo.citaplanner.example", FirstName: p.first, LastName: p.last,
+			ID: p.id, Email: Email(p.id), Password: &password, FirstName: p.first, LastName: p.last,
 			Role: string(p.role), IsActive: !p.inactive, TenantID: t.id, BranchID: &t.branches[0].id, CreatedAt: now,
 			UpdatedAt: now,
 		})
@@ -102,14 +100,14 @@ func (t tenant) rows(now time.Time) []any {
 		})
 	}
 	for _, c := range t.clients {
-		email := c.id + "@demo.citaplanner.example"
+		email := Email(c.id)
 		rows = append(rows, &models.Client{
 			ID: c.id, FirstName: c.first, LastName: c.last, Email: &email, Phone: c.phone, IsActive: true,
 			TenantID: t.id, CreatedAt: now, UpdatedAt: now,
 		})
 		if c.portal != "" {
 			rows = append(rows, &models.ClientUser{
-				ID: c.portal, Email: email, FirstName: c.first, LastName: c.last, Phone: c.phone, IsActive: true,
+				ID: c.portal, Email: email, Password: &password, FirstName: c.first, LastName: c.last, Phone: c.phone, IsActive: true,
 				TenantID: t.id, ClientID: &c.id, CreatedAt: now, UpdatedAt: now,
 			})
 		}

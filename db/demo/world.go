@@ -10,6 +10,15 @@ const (
 	UserID        = "demo-ana"     // an administrator of the first
 )
 
+// Password is everybody's, for sign-in pages that check users.password with bcrypt as CitaPlanner's does.
+const Password = "demo1234"
+
+// passwordHash is Password's, made once: bcrypt takes its time.
+const passwordHash = "$2a$10$ba/SrT4RA5ZalQkwW7ST9eNsNpj.913O8opZgL.fpQ4/OYtQ.wk8K"
+
+// Email is the address that a user signs in with.
+func Email(id string) string { return id + "@demo.citaplanner.example" }
+
 // User is somebody of the demo world who may (or, inactive, may not) sign in.
 type User struct {
 	ID     string

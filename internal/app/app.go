@@ -50,11 +50,13 @@ type App struct {
 	hub      *hub.Hub
 	notify   *notify.Service
 	api      *httpapi.API
+	operator http.Handler // for OPERATOR_ADDR; nil: none
 	services map[string]service
 	closers  []func() error
 
 	listening sync.Mutex
 	listener  net.Listener
+	private   net.Listener // OPERATOR_ADDR's; nil: none
 	stopping  atomic.Bool
 }
 
@@ -100,8 +102,24 @@ func (a *App) Listen() error {
 	if err != nil {
 		return fmt.Errorf("PORT %d (HOSTNAME %q) cannot be listened on: %w", a.cfg.Port, a.cfg.ListenHost(), err)
 	}
+	if a.operator != nil {
+		if a.private, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", a.cfg.OperatorAddr); err != nil {
+			_ = l.Close()
+			return fmt.Errorf("OPERATOR_ADDR %q cannot be listened on: %w", a.cfg.OperatorAddr, err)
+		}
+	}
 	a.listener = l
 	return nil
+}
+
+// OperatorAddr is where operators are served, nil without OPERATOR_ADDR and before Listen.
+func (a *App) OperatorAddr() net.Addr {
+	a.listening.Lock()
+	defer a.listening.Unlock()
+	if a.private == nil {
+		return nil
+	}
+	return a.private.Addr()
 }
 
 // Addr is where the server listens, nil before Listen.
@@ -120,24 +138,33 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Listen(); err != nil {
 		return err
 	}
-	srv := &http.Server{
-		Handler: a.api,
+	runCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	start := func(h http.Handler, l net.Listener) *http.Server {
+		srv := a.httpServer(h)
+		go func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("serve: %w", err))
+			}
+		}()
+		return srv
+	}
+	if a.private != nil {
+		operator := start(a.operator, a.private)
+		defer func() { _ = operator.Close() }() // last: a stop can be watched
+	}
+	return a.serve(runCtx, start(a.Handler(), a.listener))
+}
+
+func (a *App) httpServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h,
 		// A session cookie in chunks is a few kilobytes; 64 KiB leaves room and bounds a flood of headers.
 		MaxHeaderBytes:    64 << 10,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       75 * time.Second,
 		ErrorLog:          slog.NewLogLogger(a.opts.Logger.Handler(), slog.LevelDebug),
 	}
-	serve := make(chan error, 1)
-	go func() { serve <- srv.Serve(a.listener) }()
-	runCtx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		if err := <-serve; !errors.Is(err, http.ErrServerClosed) {
-			cancel(fmt.Errorf("serve: %w", err))
-		}
-	}()
-	return a.serve(runCtx, srv)
 }
 
 // Serve runs what works in the background, for programs that mount Handler in a server of their own. When ctx ends it

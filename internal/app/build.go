@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -81,7 +82,8 @@ func (a *App) build() error {
 	a.hub, err = hub.New(hub.Deps{
 		Identity: people, Inbox: inbox.New(a.Store, out, inbox.Options{Logger: log, Metrics: inbox.NewMetrics(reg)}),
 		Appointments: a.Store.Appointments, Missed: left.Missed,
-	}, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
+	}, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
+		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
 	if err != nil {
 		return err
 	}
@@ -93,10 +95,17 @@ func (a *App) build() error {
 	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}}
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
 		Origins: origins, Stats: a.hub, Parts: parts}
+	var gather http.Handler
 	if a.cfg.Metrics {
-		deps.Gather = telemetry.Handler(reg)
+		gather = telemetry.Handler(reg)
+	}
+	if a.cfg.OperatorAddr == "" && a.cfg.UpstreamURL == "" { // a front door is the whole world's
+		deps.Gather = gather
 	}
 	a.api = httpapi.New(deps, httpapi.Options{Version: a.opts.Version, Logger: log, Now: a.opts.Now, Metrics: httpapi.NewMetrics(reg)})
+	if a.cfg.OperatorAddr != "" {
+		a.operator = a.api.Operator(gather)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"reflect"
@@ -46,6 +47,13 @@ type Config struct {
 
 	APIKeys  []string `env:"REALTIME_API_KEY" help:"API key of the emit endpoints; several separated by commas while one is rotated; made at first start in development"`
 	EmitHTTP bool     `env:"EMIT_HTTP" envDefault:"true" help:"serve the emit endpoints"`
+
+	UpstreamURL     string        `env:"UPSTREAM_URL" help:"front door: where Next.js listens, such as http://127.0.0.1:3001; every request that is not the server's own goes there"`
+	UpstreamTimeout time.Duration `env:"UPSTREAM_TIMEOUT" envDefault:"2m" help:"how long Next.js may take until its answer begins; streams are never cut; 0 is for ever"`
+	TrustedProxies  []string      `env:"TRUSTED_PROXIES" help:"whose X-Forwarded-* headers are believed: addresses, networks such as 10.0.0.0/8, loopback, private; separated by commas"`
+	InboxRoutes     string        `env:"INBOX_ROUTES" envDefault:"realtime" help:"who answers /api/notifications: realtime, or upstream (the app)"`
+	InboxWait       time.Duration `env:"INBOX_WAIT" envDefault:"1s" help:"how long the first list may wait for the page's own sockets to connect; 0 answers at once"`
+	OperatorAddr    string        `env:"OPERATOR_ADDR" help:"a second address such as 127.0.0.1:9100 for /metrics, /healthz, /readyz and /debug/pprof; /metrics then leaves the public one, as it does behind UPSTREAM_URL"`
 
 	PingInterval   time.Duration `env:"PING_INTERVAL" envDefault:"25s" help:"Engine.IO heartbeat interval"`
 	PingTimeout    time.Duration `env:"PING_TIMEOUT" envDefault:"20s" help:"how long a heartbeat may stay unanswered"`
@@ -94,7 +102,7 @@ func Parse(vars map[string]string) (*Config, error) {
 	if err := env.ParseWithOptions(&c, env.Options{Environment: set}); err != nil {
 		return nil, firstProblem(err)
 	}
-	c.Origins, c.APIKeys = compact(c.Origins), compact(c.APIKeys)
+	c.Origins, c.APIKeys, c.TrustedProxies = compact(c.Origins), compact(c.APIKeys), compact(c.TrustedProxies)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -178,6 +186,9 @@ func (c *Config) checkAddresses() error {
 	if c.RedisURL != "" && !hasScheme(c.RedisURL, "redis://", "rediss://", "unix://") {
 		return problem("REDIS_URL", "must begin with redis://, rediss:// or unix://")
 	}
+	if err := c.checkFrontDoor(); err != nil {
+		return err
+	}
 	if err := checkOrigin("NEXTAUTH_URL", c.AppURL); err != nil {
 		return err
 	}
@@ -185,6 +196,27 @@ func (c *Config) checkAddresses() error {
 		if err := checkOrigin("ALLOWED_ORIGINS", o); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c *Config) checkFrontDoor() error {
+	if err := checkOrigin("UPSTREAM_URL", c.UpstreamURL); err != nil {
+		return err
+	}
+	if u, err := url.Parse(c.UpstreamURL); err == nil && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
+		return problem("UPSTREAM_URL", "must have no path, query or password: requests keep their own")
+	}
+	if c.InboxRoutes != "realtime" && c.InboxRoutes != "upstream" {
+		return problem("INBOX_ROUTES", "must be realtime or upstream, not %q", c.InboxRoutes)
+	}
+	if c.OperatorAddr != "" {
+		if _, _, err := net.SplitHostPort(c.OperatorAddr); err != nil {
+			return problem("OPERATOR_ADDR", "must be host:port such as 127.0.0.1:9100, not %q", c.OperatorAddr)
+		}
+	}
+	if c.UpstreamTimeout < 0 || c.InboxWait < 0 {
+		return problem("UPSTREAM_TIMEOUT and INBOX_WAIT", "must not be negative")
 	}
 	return nil
 }

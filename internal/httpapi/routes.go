@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,6 +46,7 @@ type Deps struct {
 	Stats    Stats
 	Parts    map[string]Readiness // by the name that /readyz shows
 	Gather   http.Handler         // /metrics; nil: not served
+	Upstream http.Handler         // answers what is no route of ours: the front door; nil: 404
 }
 
 // Options of New; the zero value is usable.
@@ -98,8 +101,8 @@ func (a *API) routes() {
 	r.ContextWithFallback = false
 	_ = r.SetTrustedProxies(nil)
 	r.Use(a.observe, a.recover)
-	r.NoRoute(a.handle(func(*gin.Context) error { return contract.NewError(contract.CodeNotFound, "no such route") }))
-	r.NoMethod(a.handle(func(*gin.Context) error { return errMethod }))
+	r.NoRoute(a.otherwise(contract.NewError(contract.CodeNotFound, "no such route")))
+	r.NoMethod(a.otherwise(errMethod))
 
 	for _, path := range []string{SocketPath, SocketPath + "/"} {
 		r.Any(path, a.cors, a.socket)
@@ -130,6 +133,48 @@ var bundleNames = []string{
 
 // ServeHTTP makes API an http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
+
+// ownPrefixes are paths below which nothing is the app's: what is not there is answered here.
+var ownPrefixes = []string{SocketPath + "/", "/api/emit/"}
+
+// otherwise answers what no route matches: the app behind the front door does, where there is one.
+func (a *API) otherwise(err error) gin.HandlerFunc {
+	refuse := a.handle(func(*gin.Context) error { return err })
+	return func(c *gin.Context) {
+		own := slices.ContainsFunc(ownPrefixes, func(p string) bool { return strings.HasPrefix(c.Request.URL.Path, p) })
+		if a.deps.Upstream == nil || own {
+			refuse(c)
+			return
+		}
+		a.deps.Upstream.ServeHTTP(c.Writer, c.Request)
+	}
+}
+
+// Operator serves what operators need, and nothing else, for an address of its own.
+func (a *API) Operator(gather http.Handler) http.Handler {
+	r := gin.New()
+	_ = r.SetTrustedProxies(nil)
+	r.Use(a.recover)
+	r.GET("/healthz", a.healthz)
+	r.GET("/readyz", a.readyz)
+	r.GET(SocketPath+"/stats", a.handle(a.stats))
+	if gather != nil {
+		r.GET("/metrics", gin.WrapH(gather))
+	}
+	r.GET("/debug/pprof/*name", func(c *gin.Context) {
+		switch strings.TrimPrefix(c.Param("name"), "/") {
+		case "cmdline", "symbol": // the command line may hold secrets
+			c.Status(http.StatusNotFound)
+		case "profile":
+			pprof.Profile(c.Writer, c.Request)
+		case "trace":
+			pprof.Trace(c.Writer, c.Request)
+		default:
+			pprof.Index(c.Writer, c.Request)
+		}
+	})
+	return r
+}
 
 // socket hands Engine.IO requests to the transport. A plain GET, as the deployment guide's curl sends it, says that the
 // endpoint is there.

@@ -20,6 +20,8 @@ import (
 // Authenticator finds out who is connecting.
 type Authenticator interface {
 	Authenticate(ctx context.Context, r identity.Request) (identity.User, error)
+	// Subject is the id that the request's credential proves, without a query.
+	Subject(r identity.Request) (id string, ok bool)
 }
 
 // Inbox marks notifications as read and tells the user's other devices.
@@ -48,6 +50,7 @@ type Options struct {
 	Socket       sio.Options   // its callbacks are the hub's to set
 	Grace        time.Duration // presence: how long after its last socket a user counts as gone
 	EventTimeout time.Duration // how long one client event may take; 0 is 5 s
+	ArrivalWait  time.Duration // how long Settle may wait; 0: it never does
 	ExpiryNotice time.Duration // how long before a session's end auth:expiring goes out; 0 is 60 s (contract/auth.md)
 	Now          func() time.Time
 	Logger       *slog.Logger
@@ -60,6 +63,7 @@ type Hub struct {
 	opts     Options
 	sio      *sio.Server
 	presence *presence.Presence
+	arrivals *arrivals
 
 	probing, stuck atomic.Bool // Ready's
 
@@ -96,10 +100,13 @@ func New(d Deps, o Options) (*Hub, error) {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	h := &Hub{deps: d, opts: o, sockets: map[string]*session{}, users: map[string]map[string]*session{}}
+	h := &Hub{deps: d, opts: o, arrivals: newArrivals(), sockets: map[string]*session{}, users: map[string]map[string]*session{}}
 	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now})
 	so := o.Socket
 	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected
+	if o.ArrivalWait > 0 {
+		so.OnOpen = h.opened
+	}
 	var err error
 	h.sio, err = sio.New(so)
 	return h, err

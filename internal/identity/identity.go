@@ -114,26 +114,42 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (User, error) {
 }
 
 func (s *Service) authenticate(ctx context.Context, r Request) (u User, kind string, _ *refusal, cause error) {
+	claims, kind, refused, cause := s.prove(r)
+	if refused != nil {
+		return u, kind, refused, cause
+	}
+	u, refused, cause = s.user(ctx, claims)
+	return u, kind, refused, cause
+}
+
+// Subject is the id of the user whose token the request carries, proven but not looked up: the user may be gone. No
+// query is made.
+func (s *Service) Subject(r Request) (id string, ok bool) {
+	claims, _, refused, _ := s.prove(r)
+	return claims.Subject, refused == nil
+}
+
+// prove checks the credential of a request, whatever the database says.
+func (s *Service) prove(r Request) (_ nextauth.Claims, kind string, _ *refusal, cause error) {
 	cred, refused := present(r)
 	if refused != nil {
-		return u, cred.kind, refused, nil
+		return nextauth.Claims{}, cred.kind, refused, nil
 	}
 	if cred.kind == kindCookie {
 		if err := s.origins.mayUseCookie(r); err != nil {
-			return u, cred.kind, &refusedOrigin, err
+			return nextauth.Claims{}, cred.kind, &refusedOrigin, err
 		}
 	}
 	claims, err := s.keys.Verify(cred.token, cred.cookie)
 	switch {
 	case errors.Is(err, nextauth.ErrExpired):
-		return u, cred.kind, &refusedExpired, err
+		return nextauth.Claims{}, cred.kind, &refusedExpired, err
 	case err != nil:
-		return u, cred.kind, &refusedInvalid, err
+		return nextauth.Claims{}, cred.kind, &refusedInvalid, err
 	case forEmitting(claims.Raw):
-		return u, cred.kind, &refusedInvalid, errServiceToken
+		return nextauth.Claims{}, cred.kind, &refusedInvalid, errServiceToken
 	}
-	u, refused, cause = s.user(ctx, claims)
-	return u, cred.kind, refused, cause
+	return claims, cred.kind, nil, nil
 }
 
 // errServiceToken is the cause where a service token of the emit endpoints wants to be somebody.

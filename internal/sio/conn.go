@@ -33,6 +33,7 @@ type conn struct {
 	leaving bool        // nothing that still comes in counts
 	closed  bool        // the end was handed up
 
+	arrived  func()      // OnOpen's, until it ran; may be nil
 	timer    *time.Timer // runs while no namespace is joined
 	connects int         // CONNECT packets in the minute that began at window
 	window   time.Time
@@ -48,7 +49,16 @@ func newConn(s *Server, ec *engineio.Conn) *conn {
 	c := &conn{srv: s, eng: ec, ready: make(chan struct{}, 1)}
 	c.dec.bounds = bounds{s.opts.MaxAttachments, s.opts.MaxBinary, s.opts.MaxDepth, s.opts.MaxEventName}
 	c.timer = time.AfterFunc(s.opts.ConnectTimeout, func() { ec.Do(c.expire) })
+	c.guard("OnOpen", func() { c.arrived = s.opts.OnOpen(ec) })
 	return c
+}
+
+// arrive tells that the client is no longer on its way.
+func (c *conn) arrive() {
+	if arrived := c.arrived; arrived != nil {
+		c.arrived = nil
+		c.guard("arrived", arrived)
+	}
 }
 
 // hand gives a packet to the library and returns when it has done in its own goroutine what it does with it: only
@@ -180,6 +190,7 @@ func (c *conn) expire() {
 // end is the last step.
 func (c *conn) end(reason engineio.CloseReason) {
 	c.timer.Stop()
+	c.arrive()
 	c.leaving, c.closed = true, true
 	c.dec.partial = nil
 	c.Emit("close", reason.Text, nil)

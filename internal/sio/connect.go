@@ -72,6 +72,7 @@ func (c *conn) connect(p *parser.Packet) {
 	if s != nil {
 		c.join(s)
 	}
+	c.arrive()
 }
 
 // flooding counts a CONNECT packet and tells whether there were too many: each one may cost a query.

@@ -44,6 +44,9 @@ type Options struct {
 	// AuthTimeout bounds the context of Authenticate. Default 10 s.
 	AuthTimeout time.Duration
 
+	// OnOpen hears of a connection before its first packet; arrived runs once: when the client has joined a namespace, was
+	// refused or went away. Default: nothing.
+	OnOpen func(c *engineio.Conn) (arrived func())
 	// Authenticate decides about a CONNECT packet; data becomes the socket's. It runs in the connection's order, so that
 	// nothing else of the client is looked at meanwhile: not even its end, so ctx ends after AuthTimeout and not before.
 	// Default: everybody may, data is nil.
@@ -76,6 +79,9 @@ func (o Options) withDefaults() Options {
 	positive(&o.MaxBinary, o.Engine.MaxPayload)
 	if o.Authenticate == nil {
 		o.Authenticate = func(context.Context, Handshake) (any, *ConnectError) { return nil, nil }
+	}
+	if o.OnOpen == nil {
+		o.OnOpen = func(*engineio.Conn) func() { return nil }
 	}
 	if o.OnConnect == nil {
 		o.OnConnect = func(*Socket) {}

@@ -1,0 +1,130 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/pkg/engineio"
+)
+
+// The front end in use attaches its listeners when something re-renders it while its sockets are connected already, and
+// the answer to its first list of notifications is often that something (contract/frontend.md, "Connection"). An answer
+// that overtakes CONNECT makes it deaf. So the list waits for the sockets that are on their way.
+
+// showUp is how long a page without any socket may take until the first handshake is seen: it sends the handshakes and
+// the list request together, over several TCP connections.
+const showUp = 50 * time.Millisecond
+
+// maxLinger bounds how long a socket counts as on its way after CONNECT was answered.
+const maxLinger = 100 * time.Millisecond
+
+// arrivals counts the sockets of each user that are between their first request and CONNECT.
+type arrivals struct {
+	mu sync.Mutex
+	of map[string]*arriving // by user id; only those who have some
+	// began is closed and replaced whenever a user gets an entry.
+	began chan struct{}
+}
+
+type arriving struct {
+	n    int
+	none chan struct{} // closed when n is 0
+}
+
+func newArrivals() *arrivals {
+	return &arrivals{of: map[string]*arriving{}, began: make(chan struct{})}
+}
+
+func (a *arrivals) begin(user string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of[user] == nil {
+		a.of[user] = &arriving{none: make(chan struct{})}
+		close(a.began)
+		a.began = make(chan struct{})
+	}
+	a.of[user].n++
+}
+
+func (a *arrivals) end(user string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one := a.of[user]
+	if one.n--; one.n == 0 {
+		delete(a.of, user)
+		close(one.none)
+	}
+}
+
+// on returns a channel that is closed when none of the user's sockets is on its way any more; nil when none is now, and
+// then began is closed when anybody's next one is.
+func (a *arrivals) on(user string) (none, began <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if one := a.of[user]; one != nil {
+		return one.none, nil
+	}
+	return nil, a.began
+}
+
+// opened hears of a connection's first request. A proven session is enough to wait for, and costs no query.
+func (h *Hub) opened(c *engineio.Conn) (arrived func()) {
+	first := c.Handshake()
+	user, ok := h.deps.Identity.Subject(identity.Request{Header: first.Header, Host: first.Host,
+		WebSocket: first.Query.Get("transport") == engineio.WebSocket})
+	if !ok {
+		return nil
+	}
+	start := time.Now()
+	h.arrivals.begin(user)
+	end := sync.OnceFunc(func() { h.arrivals.end(user) })
+	late := time.AfterFunc(h.opts.ArrivalWait, end) // a client that never sends CONNECT is waited for once, not for ever
+	return func() {
+		late.Stop()
+		// CONNECT's answer and the list's travel on different TCP connections. Since the handshake's answer, the client
+		// took at least a round trip to send CONNECT: half of it again lets the one answer arrive before the other.
+		linger := min(time.Since(start)/2, maxLinger)
+		if c.Closed() {
+			linger = 0
+		}
+		time.AfterFunc(linger, end)
+	}
+}
+
+// Settle returns when no socket of the user is between its first request and CONNECT, or after Options.ArrivalWait, or
+// when ctx ends. page says that a page asks, which may be about to open its first socket.
+func (h *Hub) Settle(ctx context.Context, userID string, page bool) {
+	if h.opts.ArrivalWait <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.opts.ArrivalWait)
+	defer cancel()
+	if page && len(h.sessionsOf(userID)) == 0 {
+		h.await(ctx, userID)
+	}
+	if none, _ := h.arrivals.on(userID); none != nil {
+		select {
+		case <-none:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// await returns when the first socket of the user is on its way, or after showUp.
+func (h *Hub) await(ctx context.Context, userID string) {
+	ctx, cancel := context.WithTimeout(ctx, showUp)
+	defer cancel()
+	for {
+		none, began := h.arrivals.on(userID)
+		if none != nil {
+			return
+		}
+		select {
+		case <-began:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
