@@ -43,10 +43,14 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 		return err
 	}
 	if *withDemo {
-		if err := demo.Seed(ctx, st, time.Now()); err != nil {
+		switch err := demo.Seed(ctx, st, time.Now()); {
+		case errors.Is(err, demo.ErrNotDemo):
+			_, _ = fmt.Fprintln(out, "no demo data: the database holds other tenants")
+		case err != nil:
 			return err
+		default:
+			applied = append(applied, "the demo world")
 		}
-		applied = append(applied, "the demo world")
 	}
 	for _, a := range applied {
 		_, _ = fmt.Fprintln(out, "applied", a)
