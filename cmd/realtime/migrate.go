@@ -19,6 +19,7 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	withDemo := flags.Bool("demo", false, "also fill an empty database with the demo world")
+	indexes := flags.Bool("indexes", false, "also build the inbox's indexes on notification_logs, without locking anybody out")
 	if err := flags.Parse(args); err != nil {
 		return usageError{fmt.Errorf("migrate: %w", err)}
 	}
@@ -50,6 +51,15 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 			return err
 		default:
 			applied = append(applied, "the demo world")
+		}
+	}
+	if *indexes {
+		made, err := st.MakeIndexes(ctx)
+		for _, name := range made {
+			applied = append(applied, "the index "+name)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	for _, a := range applied {

@@ -33,3 +33,54 @@ func BenchmarkLoadAppointment(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkInbox reads an inbox among a million notifications, with and without the indexes: most are the app's messages
+// to clients, a usual user has 500, one has 50,000. It fills PostgreSQL for half a minute first.
+func BenchmarkInbox(b *testing.B) {
+	url, owner := dbtest.PostgresURL(b)
+	st := dbtest.Open(b, store.Options{URL: url})
+	byOwner, err := store.Open(b.Context(), store.Options{URL: owner})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = byOwner.Close() })
+	w := dbtest.Seed(b, st)
+	dbtest.Exec(b, dbtest.SuperuserURL(b, url), `SET session_replication_role = replica; INSERT INTO notification_logs (id, type, channel,
+			"recipientId", "recipientName", "recipientContact", message, status, "readAt", metadata, "tenantId", "userId", "createdAt", "updatedAt")
+		SELECT 'n' || i, 'APPOINTMENT_CONFIRMATION', 'PUSH', CASE WHEN i % 20 = 0 THEN `+quote(w.A.Admin)+` WHEN i % 2 = 0 THEN 'u' || i % 1000
+				WHEN i % 2000 = 1 THEN `+quote(w.A.Portal)+` ELSE 'c' || i % 10000 END, 'x', 'x', 'Nueva cita: Carla - Corte', 'SENT',
+			CASE WHEN i % 10 < 8 THEN timestamp '2026-01-01' END,
+			'{"isRealtime":true,"eventType":"appointment:created","eventData":{"appointmentId":"a"},"priority":"high"}', `+quote(w.A.ID)+`,
+			CASE WHEN i % 20 = 0 THEN `+quote(w.A.Admin)+` WHEN i % 2 = 0 THEN 'u' || i % 1000 END,
+			timestamp '2026-01-01' + i * interval '1 second', timestamp '2026-01-01'
+		FROM generate_series(1, 1000000) AS i; ANALYZE notification_logs`)
+	owners := map[string]store.Owner{"usual": {TenantID: w.A.ID, ID: "u2"}, "busy": {TenantID: w.A.ID, ID: w.A.Admin},
+		"portal": {TenantID: w.A.ID, ID: w.A.Portal, Portal: true}}
+	for _, indexed := range []string{"bare", "indexed"} {
+		if indexed == "indexed" {
+			_, err := byOwner.MakeIndexes(b.Context())
+			require.NoError(b, err)
+		}
+		for name, o := range owners {
+			b.Run(indexed+"/"+name+"/page", func(b *testing.B) {
+				for b.Loop() {
+					rows, err := st.Notifications.List(b.Context(), o, store.Page{Limit: 51})
+					require.NoError(b, err)
+					require.Len(b, rows, 51)
+				}
+			})
+			b.Run(indexed+"/"+name+"/unread", func(b *testing.B) {
+				for b.Loop() {
+					_, err := st.Notifications.Count(b.Context(), o, store.Page{Unread: true})
+					require.NoError(b, err)
+				}
+			})
+			b.Run(indexed+"/"+name+"/total", func(b *testing.B) {
+				for b.Loop() {
+					_, err := st.Notifications.Count(b.Context(), o, store.Page{})
+					require.NoError(b, err)
+				}
+			})
+		}
+	}
+}
+
+func quote(s string) string { return "'" + s + "'" }

@@ -76,9 +76,6 @@ var neededLabels = map[string][]string{
 	"UserRole":            {"SUPERADMIN", "ADMIN", "MANAGER", "PROFESSIONAL", "RECEPTIONIST", "CLIENT"},
 }
 
-// recommendedIndexes are those that Prisma's schema lacks: without them a user's inbox is a scan of everybody's rows.
-var recommendedIndexes = [][2]string{{"userId", "createdAt"}, {"userId", "readAt"}}
-
 // expectedColumns are all columns of the models of the app's tables, by table.
 func expectedColumns() (map[string][]column, error) {
 	expected := map[string][]column{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/citaplanner/realtime/db/migrations"
@@ -148,22 +147,14 @@ func (s *Store) inspectIndexes(ctx context.Context, r *report) error {
 		return err
 	}
 	for _, want := range recommendedIndexes {
-		name := fmt.Sprintf("notification_logs_%s_%s_idx", want[0], want[1])
-		prefix := want[0] + "," + want[1] + ","
-		i := slices.IndexFunc(found, func(x index) bool { return strings.HasPrefix(x.columns+",", prefix) })
-		create := fmt.Sprintf(`CREATE INDEX CONCURRENTLY IF NOT EXISTS "%s" ON %s ("%s", "%s");`,
-			name, s.t("notification_logs"), want[0], want[1])
-		if s.dialect == SQLite {
-			create = strings.Replace(create, "CONCURRENTLY ", "", 1)
-		}
-		advice := fmt.Sprintf("as the owner of the table, outside a transaction, run: %s To keep Prisma from dropping it, "+
-			"add @@index([%s, %s]) to the model", create, want[0], want[1])
+		name, i := want.name(), want.in(found)
+		advice := fmt.Sprintf("as the owner of the table run: realtime migrate --indexes; to keep Prisma from dropping it, "+
+			"add @@index([%s, %s]) to the model", want.first, want.second)
 		switch {
 		case i < 0:
 			r.warn("index "+name, "it is missing: reading one user's notifications scans everybody's", advice)
 		case !found[i].valid:
-			r.warn("index "+found[i].name, "it is not valid: making it was interrupted",
-				fmt.Sprintf(`run DROP INDEX CONCURRENTLY "%s"; and then: %s`, found[i].name, create))
+			r.warn("index "+found[i].name, "it is not valid: making it was interrupted", advice)
 		default:
 			r.ok("index "+name, "there (as %s)", found[i].name)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/citaplanner/realtime/db/demo"
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/config"
+	"github.com/citaplanner/realtime/internal/frontdoor"
 	"github.com/citaplanner/realtime/internal/httpapi"
 	"github.com/citaplanner/realtime/internal/hub"
 	"github.com/citaplanner/realtime/internal/identity"
@@ -50,7 +51,9 @@ type App struct {
 	hub      *hub.Hub
 	notify   *notify.Service
 	api      *httpapi.API
-	operator http.Handler // for OPERATOR_ADDR; nil: none
+	handler  http.Handler    // api behind the check of X-Forwarded-*
+	door     *frontdoor.Door // nil: none
+	operator http.Handler    // for OPERATOR_ADDR; nil: none
 	services map[string]service
 	closers  []func() error
 
@@ -82,7 +85,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 }
 
 // Handler serves every route of the server.
-func (a *App) Handler() http.Handler { return a.api }
+func (a *App) Handler() http.Handler { return a.handler }
 
 // Hub sends to sockets and tells who is connected.
 func (a *App) Hub() *hub.Hub { return a.hub }
@@ -217,6 +220,7 @@ func (a *App) drain(srv *http.Server) error {
 	}{
 		{"emits under way", a.api.Drain},
 		{"sockets", a.hub.Shutdown},
+		{"upgraded connections", a.closeDoor},
 		{"requests", func(context.Context) error { return <-closed }},
 	} {
 		if err := step.run(ctx); err != nil {
@@ -228,6 +232,14 @@ func (a *App) drain(srv *http.Server) error {
 	}
 	a.opts.Logger.Info("stopped", slog.Duration("took", a.opts.Now().Sub(start)))
 	return nil
+}
+
+// closeDoor ends the WebSockets of Next.js that go through the front door.
+func (a *App) closeDoor(context.Context) error {
+	if a.door == nil {
+		return nil
+	}
+	return a.door.Close()
 }
 
 // Close closes the database. It is called after Run or Serve, or instead of them.

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/citaplanner/realtime/db/demo"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/config"
+	"github.com/citaplanner/realtime/internal/frontdoor"
 	"github.com/citaplanner/realtime/internal/httpapi"
 	"github.com/citaplanner/realtime/internal/hub"
 	"github.com/citaplanner/realtime/internal/identity"
@@ -40,6 +43,13 @@ func (a *App) openStore(ctx context.Context) error {
 		}
 		if len(applied) > 0 {
 			a.opts.Logger.Info("database migrated", slog.Any("applied", applied))
+		}
+	}
+	if st.Dialect() == store.Postgres {
+		// A database without the tables is doctor's to explain.
+		if missing, err := st.MissingIndexes(ctx); err == nil && len(missing) > 0 {
+			a.opts.Logger.Warn("the inbox is slow on a large notification_logs: run realtime migrate --indexes",
+				slog.Any("missing", missing))
 		}
 	}
 	if a.cfg.Embedded() {
@@ -79,8 +89,9 @@ func (a *App) build() error {
 	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: window,
 		Metrics: notify.NewMetrics(reg)})
 	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
+	box := inbox.New(a.Store, out, inbox.Options{Now: a.opts.Now, Logger: log, Metrics: inbox.NewMetrics(reg)})
 	a.hub, err = hub.New(hub.Deps{
-		Identity: people, Inbox: inbox.New(a.Store, out, inbox.Options{Logger: log, Metrics: inbox.NewMetrics(reg)}),
+		Identity: people, Inbox: box,
 		Appointments: a.Store.Appointments, Missed: left.Missed,
 	}, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
 		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
@@ -95,6 +106,9 @@ func (a *App) build() error {
 	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}}
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
 		Origins: origins, Stats: a.hub, Parts: parts}
+	if a.cfg.InboxRoutes == config.InboxRealtime {
+		deps.Inbox, deps.Arrivals = box, a.hub
+	}
 	var gather http.Handler
 	if a.cfg.Metrics {
 		gather = telemetry.Handler(reg)
@@ -102,7 +116,22 @@ func (a *App) build() error {
 	if a.cfg.OperatorAddr == "" && a.cfg.UpstreamURL == "" { // a front door is the whole world's
 		deps.Gather = gather
 	}
+	trusted, err := frontdoor.ParseTrusted(a.cfg.TrustedProxies)
+	if err != nil {
+		return fmt.Errorf("TRUSTED_PROXIES: %w", err)
+	}
+	if a.cfg.UpstreamURL != "" {
+		upstream, err := url.Parse(a.cfg.UpstreamURL)
+		if err != nil {
+			return fmt.Errorf("UPSTREAM_URL: %w", err)
+		}
+		a.door = frontdoor.New(frontdoor.Options{Upstream: upstream, AnswerTimeout: a.cfg.UpstreamTimeout, Logger: log,
+			Metrics: frontdoor.NewMetrics(reg)})
+		a.closers = append(a.closers, a.door.Close)
+		deps.Upstream = a.door
+	}
 	a.api = httpapi.New(deps, httpapi.Options{Version: a.opts.Version, Logger: log, Now: a.opts.Now, Metrics: httpapi.NewMetrics(reg)})
+	a.handler = frontdoor.Forwarded(trusted, a.api)
 	if a.cfg.OperatorAddr != "" {
 		a.operator = a.api.Operator(gather)
 	}

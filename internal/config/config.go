@@ -23,6 +23,12 @@ const (
 	Test        = "test"
 )
 
+// The values of INBOX_ROUTES: who answers /api/notifications.
+const (
+	InboxRealtime = "realtime"
+	InboxUpstream = "upstream"
+)
+
 // EmbeddedURL is the DATABASE_URL of the embedded default: a SQLite file with demo data in the current folder.
 const EmbeddedURL = "sqlite:realtime-demo.db"
 
@@ -207,7 +213,7 @@ func (c *Config) checkFrontDoor() error {
 	if u, err := url.Parse(c.UpstreamURL); err == nil && (strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
 		return problem("UPSTREAM_URL", "must have no path, query or password: requests keep their own")
 	}
-	if c.InboxRoutes != "realtime" && c.InboxRoutes != "upstream" {
+	if c.InboxRoutes != InboxRealtime && c.InboxRoutes != InboxUpstream {
 		return problem("INBOX_ROUTES", "must be realtime or upstream, not %q", c.InboxRoutes)
 	}
 	if c.OperatorAddr != "" {

@@ -44,6 +44,9 @@ func (a *API) observe(c *gin.Context) {
 	c.Next()
 	if route == "" {
 		route = "none"
+		if a.deps.Upstream != nil {
+			return // the front door counts what it passes on
+		}
 	}
 	a.opts.Metrics.requests.WithLabelValues(route, strconv.Itoa(c.Writer.Status())).Observe(time.Since(start).Seconds())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/inbox"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -40,6 +41,8 @@ type Deps struct {
 	Socket   http.Handler // the Engine.IO endpoint
 	Bundle   http.Handler // the client bundle, socket.io.js and its kin
 	Notify   *notify.Service
+	Inbox    *inbox.Inbox // nil: the app answers /api/notifications itself
+	Arrivals Arrivals     // needed with Inbox
 	Identity Authenticator
 	Keys     *identity.EmitKeys // nil: emitting over HTTP is switched off
 	Origins  *identity.Origins
@@ -117,6 +120,9 @@ func (a *API) routes() {
 	if a.deps.Gather != nil {
 		r.GET("/metrics", gin.WrapH(a.deps.Gather))
 	}
+	if a.deps.Inbox != nil {
+		a.inboxRoutes(r)
+	}
 	if a.deps.Keys != nil {
 		for _, k := range emitKinds {
 			r.POST("/api/emit/"+k.name, a.handle(a.emit(k)))
@@ -146,8 +152,21 @@ func (a *API) otherwise(err error) gin.HandlerFunc {
 			refuse(c)
 			return
 		}
-		a.deps.Upstream.ServeHTTP(c.Writer, c.Request)
+		a.deps.Upstream.ServeHTTP(proxied{c.Writer}, c.Request)
+		c.Writer.WriteHeaderNow() // or Gin would write its own page under an empty 404
 	}
+}
+
+// proxied lets informational answers (1xx, RFC 9110, 15.2) through, which Gin's writer would take for the answer's status.
+type proxied struct{ gin.ResponseWriter }
+
+func (p proxied) WriteHeader(code int) {
+	under, ok := p.ResponseWriter.(interface{ Unwrap() http.ResponseWriter })
+	if code < 200 && code != http.StatusSwitchingProtocols && ok {
+		under.Unwrap().WriteHeader(code)
+		return
+	}
+	p.ResponseWriter.WriteHeader(code)
 }
 
 // Operator serves what operators need, and nothing else, for an address of its own.

@@ -100,7 +100,9 @@ func (h *Hub) watchExpiry(ses *session, now time.Time) {
 }
 
 // owner is whose notifications the socket's user may touch.
-func (s *session) owner() inbox.User { return inbox.User{TenantID: s.user.TenantID, ID: s.user.ID} }
+func (s *session) owner() inbox.User {
+	return inbox.User{TenantID: s.user.TenantID, ID: s.user.ID, Portal: s.user.Portal}
+}
 
 func (s *session) stopTimers() {
 	s.timers.Lock()

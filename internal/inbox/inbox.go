@@ -3,7 +3,10 @@ package inbox
 import (
 	"context"
 	"log/slog"
+	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -23,13 +26,22 @@ type Broadcaster interface {
 	ToUser(ctx context.Context, tenantID, userID, event string, payload any) (int, error)
 }
 
-// User is who is signed in: a row of users, or of client_users.
-type User struct{ TenantID, ID string }
+// User is who is signed in: a row of users, or of client_users (Portal).
+type User struct {
+	TenantID, ID string
+	Portal       bool
+}
+
+func (u User) owner() store.Owner {
+	return store.Owner{TenantID: u.TenantID, ID: u.ID, Portal: u.Portal}
+}
 
 // Options of New; the zero value is usable.
 type Options struct {
-	Logger  *slog.Logger // nil discards
-	Metrics *Metrics     // nil counts, unregistered
+	Now     func() time.Time // nil is time.Now
+	NewID   func() string    // ids of rows; nil is UUID version 7
+	Logger  *slog.Logger     // nil discards
+	Metrics *Metrics         // nil counts, unregistered
 }
 
 // Inbox is safe for use by many goroutines.
@@ -41,6 +53,12 @@ type Inbox struct {
 
 // New returns an inbox that works.
 func New(st *store.Store, b Broadcaster, o Options) *Inbox {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = func() string { return uuid.Must(uuid.NewV7()).String() } // fails only where crypto/rand would panic
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -78,6 +96,39 @@ func (i *Inbox) MarkAllRead(ctx context.Context, u User) (int64, error) {
 	i.opts.Metrics.read.Add(float64(count))
 	i.tell(ctx, u, contract.EventNotificationReadAllSuccess, contract.NotificationReadAll{Count: count})
 	return count, nil
+}
+
+// Read is MarkRead for who wants to see the notification afterwards.
+func (i *Inbox) Read(ctx context.Context, u User, notificationID string) (Item, error) {
+	if err := i.MarkRead(ctx, u, notificationID); err != nil {
+		return Item{}, err
+	}
+	row, err := i.st.Notifications.One(ctx, u.owner(), notificationID)
+	switch {
+	case err != nil:
+		return Item{}, err
+	case row == nil: // deleted a moment ago
+		return Item{}, contract.NewError(contract.CodeNotFound, textNotFound)
+	}
+	return itemOf(*row), nil
+}
+
+// Delete removes one notification of the user and sends notification:deleted to the user's sockets. Errors are those of
+// MarkRead.
+func (i *Inbox) Delete(ctx context.Context, u User, notificationID string) error {
+	if !plausible(notificationID) {
+		return contract.InvalidField("notificationId", textBadID)
+	}
+	found, err := i.st.Notifications.Delete(ctx, u.owner(), notificationID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return contract.NewError(contract.CodeNotFound, textNotFound)
+	}
+	i.opts.Metrics.deleted.Inc()
+	i.tell(ctx, u, contract.EventNotificationDeleted, contract.NotificationRead{NotificationID: notificationID})
+	return nil
 }
 
 // tell sends to the user's sockets. The row is written by then, so that an error changes nothing for the caller, and a

@@ -4,8 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics of the inbox.
 type Metrics struct {
-	read   prometheus.Counter
-	unsent prometheus.Counter
+	read    prometheus.Counter
+	deleted prometheus.Counter
+	unsent  prometheus.Counter
 }
 
 // NewMetrics makes the collectors and registers them with reg, where there is one.
@@ -14,12 +15,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		read: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "realtime_inbox_read_total", Help: "Notifications marked as read; one read again counts again.",
 		}),
+		deleted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "realtime_inbox_deleted_total", Help: "Notifications deleted by their users.",
+		}),
 		unsent: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "realtime_inbox_broadcast_errors_total", Help: "Events about reading that could not be sent.",
+			Name: "realtime_inbox_broadcast_errors_total", Help: "Events about reading and deleting that could not be sent.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.read, m.unsent)
+		reg.MustRegister(m.read, m.deleted, m.unsent)
 	}
 	return m
 }

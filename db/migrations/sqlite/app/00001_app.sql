@@ -1,5 +1,5 @@
 -- The app's tables on SQLite, for the embedded database: the names of PostgreSQL's, enums as checked text, lists as
--- JSON, and the two indexes on notification_logs that PostgreSQL gets by hand (see store.Inspect).
+-- JSON, and the indexes on notification_logs that PostgreSQL gets by `realtime migrate --indexes`.
 -- Times are DATETIME, which is what the driver reads as a time, and always in UTC.
 -- +goose Up
 
@@ -370,3 +370,5 @@ CREATE INDEX "notification_logs_userId_createdAt_idx"
     ON "notification_logs"("userId", "createdAt");
 CREATE INDEX "notification_logs_userId_readAt_idx"
     ON "notification_logs"("userId", "readAt");
+CREATE INDEX "notification_logs_recipientId_createdAt_idx"
+    ON "notification_logs"("recipientId", "createdAt");

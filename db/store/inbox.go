@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/citaplanner/realtime/db/models"
+)
+
+// Owner is whose rows of notification_logs are meant. Those of a row of users have its id as userId; those of a portal
+// user (client_users) have no userId, which the foreign key forbids, but the id as recipientId.
+type Owner struct {
+	TenantID, ID string
+	Portal       bool
+}
+
+// Page says which of an owner's notifications are wanted, newest first.
+type Page struct {
+	Unread, Read bool      // only those; at most one of them
+	Type         string    // valid UTF-8 without NUL; only of this event type, or with this label where a row has no event type; empty: all
+	Before       time.Time // only those behind the row with this createdAt and BeforeID; zero: from the newest on
+	BeforeID     string    // valid UTF-8 without NUL
+	Offset       int
+	Limit        int
+}
+
+// own is the condition that a row is the owner's, for the planner to see: an OR over both forms would use no index.
+func (o Owner) own() (string, []any) {
+	if o.Portal {
+		return `"userId" IS NULL AND "recipientId" = ? AND "tenantId" = ?`, []any{o.ID, o.TenantID}
+	}
+	return `"userId" = ? AND "tenantId" = ?`, []any{o.ID, o.TenantID}
+}
+
+// filter is own and the conditions of a page, but for its place.
+func (n *Notifications) filter(o Owner, p Page) (string, []any) {
+	where, args := o.own()
+	if p.Unread {
+		where += ` AND "readAt" IS NULL`
+	}
+	if p.Read {
+		where += ` AND "readAt" IS NOT NULL`
+	}
+	if p.Type == "" {
+		return where, args
+	}
+	within := `strpos(metadata, ?) > 0`
+	if n.s.dialect == SQLite {
+		within = `instr(metadata, ?) > 0`
+	}
+	// metadata is text that need not be JSON, so that it cannot be cast. Whoever writes an eventType writes it so.
+	if label := strings.ToUpper(p.Type) == p.Type; label {
+		where += ` AND CAST(type AS text) = ? AND (metadata IS NULL OR NOT ` + within + `)`
+		return where, append(args, p.Type, `"eventType":"`)
+	}
+	quoted, err := json.Marshal(p.Type)
+	if err != nil { // a string
+		quoted = []byte(`""`)
+	}
+	return where + ` AND ` + within, append(args, `"eventType":`+string(quoted))
+}
+
+// List returns a page of the owner's notifications, newest first; rows of the same millisecond by descending id.
+func (n *Notifications) List(ctx context.Context, o Owner, p Page) ([]models.NotificationLog, error) {
+	if !plausible(o.TenantID, o.ID) {
+		return nil, nil
+	}
+	where, args := n.filter(o, p)
+	if !p.Before.IsZero() {
+		// The first comparison says nothing new; it is what the index ("userId", "createdAt") can be entered with.
+		where += ` AND "createdAt" <= ` + n.s.param("timestamp") + ` AND ("createdAt", id) < (` + n.s.param("timestamp") + `, ?)`
+		before := UTC(p.Before)
+		args = append(args, before, before, p.BeforeID)
+	}
+	var rows []models.NotificationLog
+	_, err := n.s.find(ctx, "notifications.list", &rows, `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt",
+		"appointmentId" FROM `+n.s.t("notification_logs")+` WHERE `+where+` ORDER BY "createdAt" DESC, id DESC LIMIT ? OFFSET ?`,
+		append(args, p.Limit, p.Offset)...)
+	if err != nil {
+		return nil, fmt.Errorf("list notifications: %w", err)
+	}
+	return rows, nil
+}
+
+// Count is how many notifications a page's conditions match, wherever the page begins.
+func (n *Notifications) Count(ctx context.Context, o Owner, p Page) (int64, error) {
+	if !plausible(o.TenantID, o.ID) {
+		return 0, nil
+	}
+	where, args := n.filter(o, p)
+	var rows []struct {
+		N int64 `gorm:"column:n"`
+	}
+	_, err := n.s.find(ctx, "notifications.count", &rows,
+		`SELECT count(*) AS n FROM `+n.s.t("notification_logs")+` WHERE `+where, args...)
+	if err != nil {
+		return 0, fmt.Errorf("count notifications: %w", err)
+	}
+	return rows[0].N, nil
+}
+
+// One is a notification of the owner, or nil.
+func (n *Notifications) One(ctx context.Context, o Owner, id string) (*models.NotificationLog, error) {
+	if !plausible(o.TenantID, o.ID, id) {
+		return nil, nil
+	}
+	own, args := o.own()
+	var rows []models.NotificationLog
+	_, err := n.s.find(ctx, "notifications.one", &rows, `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt",
+		"appointmentId" FROM `+n.s.t("notification_logs")+` WHERE id = ? AND `+own, append([]any{id}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("load notification: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return &rows[0], nil
+}
+
+// Delete removes a notification of the owner and reports whether there was one.
+func (n *Notifications) Delete(ctx context.Context, o Owner, id string) (bool, error) {
+	if !plausible(o.TenantID, o.ID, id) {
+		return false, nil
+	}
+	own, args := o.own()
+	count, err := n.s.exec(ctx, "notifications.delete",
+		`DELETE FROM `+n.s.t("notification_logs")+` WHERE id = ? AND `+own, append([]any{id}, args...)...)
+	if err != nil {
+		return false, fmt.Errorf("delete notification: %w", err)
+	}
+	return count > 0, nil
+}
+
+// TypeCount is how many of an owner's notifications have an event type; where Event is empty, how many without one have
+// a label.
+type TypeCount struct {
+	Event  string `gorm:"column:event"` // as it stands in the JSON text, without its quotes
+	Label  string `gorm:"column:label"`
+	Total  int64  `gorm:"column:total"`
+	Unread int64  `gorm:"column:unread"`
+	Recent int64  `gorm:"column:recent"` // created since the time asked for
+}
+
+// Stats counts the owner's notifications by type.
+func (n *Notifications) Stats(ctx context.Context, o Owner, since time.Time) ([]TypeCount, error) {
+	if !plausible(o.TenantID, o.ID) {
+		return nil, nil
+	}
+	event := `coalesce(substring(metadata from '"eventType"\s*:\s*"([^"\\]*)"'), '')`
+	if n.s.dialect == SQLite {
+		event = `coalesce(CASE WHEN json_valid(metadata) AND json_type(metadata, '$.eventType') = 'text'
+			THEN trim(json_extract(metadata, '$.eventType')) END, '')`
+	}
+	own, args := o.own()
+	var rows []TypeCount
+	_, err := n.s.find(ctx, "notifications.stats", &rows, `SELECT event, CASE WHEN event = '' THEN label ELSE '' END AS label, count(*) AS total,
+			sum(CASE WHEN "readAt" IS NULL THEN 1 ELSE 0 END) AS unread, sum(CASE WHEN "createdAt" >= `+n.s.param("timestamp")+`
+			THEN 1 ELSE 0 END) AS recent
+		FROM (SELECT `+event+` AS event, CAST(type AS text) AS label, "readAt", "createdAt" FROM `+n.s.t("notification_logs")+`
+			WHERE `+own+`) AS rows GROUP BY 1, 2`, append([]any{UTC(since)}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("count notifications by type: %w", err)
+	}
+	return rows, nil
+}
