@@ -16,7 +16,7 @@ run: ## run the server with demo data on the embedded database
 build: ## build the static binary ./realtime
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o realtime ./cmd/realtime
 
-setup: ## install what the tests need and is missing (PostgreSQL, Redis, Chromium, npm packages)
+setup: ## install what the tests need and is missing (PostgreSQL, Redis, nginx, Chromium, npm packages)
 	.ci/setup
 
 test: setup check ## install what is missing and run every test and check
@@ -52,4 +52,4 @@ readme: ## write the configuration table of README.md from internal/config
 	$(GO) test ./internal/config -run TestREADMETable -update
 
 clean: ## remove what building and running made
-	rm -rf realtime realtime-demo.db* artifacts
+	rm -rf realtime realtime-demo.db* artifacts deploy/sample/.next

@@ -12,7 +12,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/models"
+	"github.com/citaplanner/realtime/internal/app"
+	"github.com/citaplanner/realtime/internal/config"
+	"github.com/citaplanner/realtime/internal/notify"
 )
 
 // noon is when the notifications of these tests were made: rows of now would be counted as recent at the wrong time.
@@ -356,4 +360,31 @@ func TestTheFirstListWaitsForThePagesOwnSockets(t *testing.T) {
 	case <-time.After(patience / 2):
 		t.Fatal("the list was not answered when the socket had connected")
 	}
+}
+
+func TestAPreferenceChangedOnOneServerHoldsOnAllAtOnce(t *testing.T) {
+	t.Parallel()
+	url, _ := dbtest.PostgresURL(t)
+	one := start(t, url)
+	cfg, err := config.Parse(settings(url))
+	require.NoError(t, err)
+	two, err := app.New(t.Context(), cfg, app.Options{Version: "test"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, two.Close()) })
+	w := one.world.A
+	emit := func() (ids []string, statements int) {
+		statements = dbtest.Statements(two.Store, func() {
+			r, err := two.Notify().ScheduleUpdated(t.Context(), notify.ScheduleUpdated{TenantID: w.ID, ProfessionalID: w.Professional})
+			require.NoError(t, err)
+			ids = r.Notifications
+		})
+		return ids, statements
+	}
+	before, cost := emit()
+	require.Len(t, before, 1)
+	a := one.browser(w.Professional)("PATCH", "/api/notifications/preferences", `{"notifyScheduleChanges":false}`)
+	require.Equal(t, http.StatusOK, a.status)
+	after, silent := emit()
+	require.Empty(t, after, "the other server knows at once")
+	require.LessOrEqual(t, silent, cost, "and asks nothing more for it: preferences come with the recipient")
 }

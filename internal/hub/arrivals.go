@@ -13,14 +13,17 @@ import (
 // the answer to its first list of notifications is often that something (contract/frontend.md, "Connection"). An answer
 // that overtakes CONNECT makes it deaf. So the list waits for the sockets that are on their way.
 
-// showUp is how long a page without any socket may take until the first handshake is seen: it sends the handshakes and
-// the list request together, over several TCP connections.
-const showUp = 50 * time.Millisecond
+// showUp is how long a page may take until its first handshake is seen: it sends the handshakes and the list request
+// together, but over several TCP connections, some of which it has to open first: a round trip more. That the user has
+// sockets already says nothing: they may be another tab's, or those of the page before a reload.
+const showUp = 150 * time.Millisecond
 
-// maxLinger bounds how long a socket counts as on its way after CONNECT was answered.
+// maxLinger bounds how long a socket counts as on its way after CONNECT's answer was sent. That answer and the list's
+// travel on different TCP connections. Between the handshake's answer and CONNECT lay at least a round trip of the client:
+// half of it again lets the one arrive before the other.
 const maxLinger = 100 * time.Millisecond
 
-// arrivals counts the sockets of each user that are between their first request and CONNECT.
+// arrivals counts the sockets of each user that are between their first request and the answer to CONNECT.
 type arrivals struct {
 	mu sync.Mutex
 	of map[string]*arriving // by user id; only those who have some
@@ -82,14 +85,17 @@ func (h *Hub) opened(c *engineio.Conn) (arrived func()) {
 	end := sync.OnceFunc(func() { h.arrivals.end(user) })
 	late := time.AfterFunc(h.opts.ArrivalWait, end) // a client that never sends CONNECT is waited for once, not for ever
 	return func() {
-		late.Stop()
-		// CONNECT's answer and the list's travel on different TCP connections. Since the handshake's answer, the client
-		// took at least a round trip to send CONNECT: half of it again lets the one answer arrive before the other.
-		linger := min(time.Since(start)/2, maxLinger)
-		if c.Closed() {
-			linger = 0
-		}
-		time.AfterFunc(linger, end)
+		took := time.Since(start)
+		// A browser has six connections to a host, and four or five sockets use two each: the poll that fetches CONNECT's
+		// answer may have to queue.
+		c.Flushed(func() {
+			late.Stop()
+			linger := min(took/2, maxLinger)
+			if c.Closed() {
+				linger = 0
+			}
+			time.AfterFunc(linger, end)
+		})
 	}
 }
 
@@ -101,7 +107,7 @@ func (h *Hub) Settle(ctx context.Context, userID string, page bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.opts.ArrivalWait)
 	defer cancel()
-	if page && len(h.sessionsOf(userID)) == 0 {
+	if page {
 		h.await(ctx, userID)
 	}
 	if none, _ := h.arrivals.on(userID); none != nil {

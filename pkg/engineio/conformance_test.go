@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -492,4 +493,33 @@ func TestUpgrade(t *testing.T) {
 			require.Equal(t, "4x", read(t, c))
 		})
 	}
+}
+
+func TestFlushedTellsWhenAPollingClientHasTakenWhatWasQueued(t *testing.T) {
+	t.Parallel()
+	s := serve(t, engineio.Options{})
+	sid := s.openPolling()
+	c := s.h.conn(t, sid)
+	var ran atomic.Int32
+	c.Flushed(func() { ran.Add(1) })
+	require.EqualValues(t, 1, ran.Load(), "nothing is queued")
+	require.NoError(t, c.Send(engineio.NewText("x")))
+	for range 2 {
+		c.Flushed(func() { ran.Add(1) })
+	}
+	require.EqualValues(t, 1, ran.Load(), "the client has not asked")
+	require.Equal(t, "4x", s.get(sid).body)
+	require.Eventually(t, func() bool { return ran.Load() == 3 }, patience, time.Millisecond)
+	require.NoError(t, c.Send(engineio.NewText("y")))
+	c.Flushed(func() { ran.Add(1) })
+	s.post(sid, "1")
+	s.h.closed(t, "client")
+	require.EqualValues(t, 4, ran.Load(), "the connection is over")
+
+	ws, sid := s.openWS()
+	c = s.h.conn(t, sid)
+	require.NoError(t, c.Send(engineio.NewText("z")))
+	c.Flushed(func() { ran.Add(1) })
+	require.Equal(t, "4z", read(t, ws))
+	require.Eventually(t, func() bool { return ran.Load() == 5 }, patience, time.Millisecond)
 }

@@ -51,6 +51,7 @@ type Conn struct {
 	oldest   time.Time // when the queue began to wait
 	ws       *wsConn   // the transport in use; nil is polling
 	probe    *wsConn   // a WebSocket that is upgrading
+	flushed  func()    // Flushed's, until it ran
 	poll     *pollRequest
 	posting  bool
 	writing  bool // one goroutine writes the queue to ws
@@ -166,6 +167,23 @@ func (c *Conn) flush() {
 	}
 }
 
+// Flushed runs fn, once and in no particular goroutine, when all that is queued now is on the network, or the connection
+// is over. A polling client may take its time to ask for it.
+func (c *Conn) Flushed(fn func()) {
+	c.mu.Lock()
+	if c.done || len(c.queue) == 0 && !c.writing {
+		c.mu.Unlock()
+		fn()
+		return
+	}
+	if before := c.flushed; before != nil {
+		after := fn
+		fn = func() { before(); after() }
+	}
+	c.flushed = fn
+	c.mu.Unlock()
+}
+
 // Close ends the connection: what is queued is sent first, within WriteTimeout. It returns at once; Handler.Close follows
 // in order. Of several reasons the first counts.
 func (c *Conn) Close(reason CloseReason) {
@@ -202,9 +220,13 @@ func (c *Conn) cut(reason CloseReason) {
 	}
 	c.queue, c.bytes = nil, 0
 	ws, probe, poll := c.ws, c.probe, c.poll
-	c.probe, c.poll = nil, nil
+	flushed := c.flushed
+	c.probe, c.poll, c.flushed = nil, nil, nil
 	c.mu.Unlock()
 
+	if flushed != nil {
+		flushed()
+	}
 	if poll != nil {
 		poll.answer <- pollAnswer{body: []byte{typeClose}}
 	}

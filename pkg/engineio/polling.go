@@ -32,6 +32,16 @@ func (c *Conn) answerPoll() {
 			c.final.Reset(min(c.srv.opts.WriteTimeout, pollGap))
 		}
 	}
+	if flushed := c.flushed; flushed != nil {
+		c.flushed = nil
+		then := a.then
+		a.then = func() {
+			flushed()
+			if then != nil {
+				then()
+			}
+		}
+	}
 	a.body = encodePayload(packets)
 	poll := c.poll
 	c.poll, c.queue, c.bytes = nil, nil, 0

@@ -154,8 +154,12 @@ func (c *Conn) writeLoop() {
 		c.mu.Lock()
 		if c.done || len(c.queue) == 0 {
 			c.writing = false
-			reason := c.closing
+			reason, flushed := c.closing, c.flushed
+			c.flushed = nil
 			c.mu.Unlock()
+			if flushed != nil {
+				flushed()
+			}
 			if reason != nil {
 				c.cut(*reason) // all is flushed
 			}

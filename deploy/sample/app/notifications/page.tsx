@@ -1,0 +1,10 @@
+import { NotificationCenter } from '@/components/NotificationCenter'
+import { Shell } from '@/components/Shell'
+
+export default function Page() {
+  return (
+    <Shell>
+      <NotificationCenter />
+    </Shell>
+  )
+}

@@ -1,0 +1,10 @@
+import { Preferences } from '@/components/Preferences'
+import { Shell } from '@/components/Shell'
+
+export default function Page() {
+  return (
+    <Shell>
+      <Preferences />
+    </Shell>
+  )
+}
