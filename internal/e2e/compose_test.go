@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -45,6 +46,21 @@ func TestTheComposeFileStartsWhatItSays(t *testing.T) {
 	t.Cleanup(next.Close)
 	_, database := dbtest.EmptyPostgresURL(t)
 	c := compose(t)
+	overlays, err := filepath.Glob("../../deploy/*/compose.yml")
+	require.NoError(t, err)
+	require.Len(t, overlays, 2)
+	for _, file := range overlays { // what they add to, and mount, is there
+		var more struct {
+			Services map[string]any `yaml:"services"`
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, yaml.Unmarshal(text, &more))
+		require.Contains(t, more.Services, "realtime")
+		for _, mounted := range regexp.MustCompile(`\./deploy/[\w./]+`).FindAllString(string(text), -1) {
+			require.FileExists(t, filepath.Join("../..", mounted))
+		}
+	}
 	for name := range c.Services {
 		for other := range c.Services[name].DependsOn {
 			require.Contains(t, c.Services, other)
