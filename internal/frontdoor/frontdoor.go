@@ -125,7 +125,9 @@ func (d *Door) failed(w http.ResponseWriter, r *http.Request, err error) {
 		status, outcome = http.StatusGatewayTimeout, "timeout"
 	}
 	d.opts.Metrics.requests.WithLabelValues(outcome).Inc()
-	if d.down.CompareAndSwap(false, true) { // once, not for each request
+	// Once, not for each request, and only for what no client can bring about with a broken body.
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" && d.down.CompareAndSwap(false, true) {
 		d.opts.Logger.Error("the app behind the front door does not answer", slog.String("upstream", d.opts.Upstream.Host),
 			slog.Any("error", err))
 	}

@@ -25,10 +25,9 @@ const maxLinger = 100 * time.Millisecond
 
 // arrivals counts the sockets of each user that are between their first request and the answer to CONNECT.
 type arrivals struct {
-	mu sync.Mutex
-	of map[string]*arriving // by user id; only those who have some
-	// began is closed and replaced whenever a user gets an entry.
-	began chan struct{}
+	mu      sync.Mutex
+	of      map[string]*arriving // by user id; only those who have some
+	awaited map[string]*awaiting // by user id; those of whom a page has asked before its first socket came
 }
 
 type arriving struct {
@@ -36,8 +35,13 @@ type arriving struct {
 	none chan struct{} // closed when n is 0
 }
 
+type awaiting struct {
+	pages int
+	some  chan struct{} // closed when the user's first socket is on its way
+}
+
 func newArrivals() *arrivals {
-	return &arrivals{of: map[string]*arriving{}, began: make(chan struct{})}
+	return &arrivals{of: map[string]*arriving{}, awaited: map[string]*awaiting{}}
 }
 
 func (a *arrivals) begin(user string) {
@@ -45,8 +49,10 @@ func (a *arrivals) begin(user string) {
 	defer a.mu.Unlock()
 	if a.of[user] == nil {
 		a.of[user] = &arriving{none: make(chan struct{})}
-		close(a.began)
-		a.began = make(chan struct{})
+		if w := a.awaited[user]; w != nil {
+			close(w.some)
+			delete(a.awaited, user)
+		}
 	}
 	a.of[user].n++
 }
@@ -61,15 +67,39 @@ func (a *arrivals) end(user string) {
 	}
 }
 
-// on returns a channel that is closed when none of the user's sockets is on its way any more; nil when none is now, and
-// then began is closed when anybody's next one is.
-func (a *arrivals) on(user string) (none, began <-chan struct{}) {
+// on returns a channel that is closed when none of the user's sockets is on its way any more; nil when none is now.
+func (a *arrivals) on(user string) (none <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if one := a.of[user]; one != nil {
-		return one.none, nil
+		return one.none
 	}
-	return nil, a.began
+	return nil
+}
+
+// await returns when a socket of the user is on its way, or when ctx ends.
+func (a *arrivals) await(ctx context.Context, user string) {
+	a.mu.Lock()
+	if a.of[user] != nil {
+		a.mu.Unlock()
+		return
+	}
+	w := a.awaited[user]
+	if w == nil {
+		w = &awaiting{some: make(chan struct{})}
+		a.awaited[user] = w
+	}
+	w.pages++
+	a.mu.Unlock()
+	select {
+	case <-w.some:
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if w.pages--; w.pages == 0 && a.awaited[user] == w {
+		delete(a.awaited, user)
+	}
 }
 
 // opened hears of a connection's first request. A proven session is enough to wait for, and costs no query.
@@ -108,29 +138,14 @@ func (h *Hub) Settle(ctx context.Context, userID string, page bool) {
 	ctx, cancel := context.WithTimeout(ctx, h.opts.ArrivalWait)
 	defer cancel()
 	if page {
-		h.await(ctx, userID)
+		soon, done := context.WithTimeout(ctx, showUp)
+		h.arrivals.await(soon, userID)
+		done()
 	}
-	if none, _ := h.arrivals.on(userID); none != nil {
+	if none := h.arrivals.on(userID); none != nil {
 		select {
 		case <-none:
 		case <-ctx.Done():
-		}
-	}
-}
-
-// await returns when the first socket of the user is on its way, or after showUp.
-func (h *Hub) await(ctx context.Context, userID string) {
-	ctx, cancel := context.WithTimeout(ctx, showUp)
-	defer cancel()
-	for {
-		none, began := h.arrivals.on(userID)
-		if none != nil {
-			return
-		}
-		select {
-		case <-began:
-		case <-ctx.Done():
-			return
 		}
 	}
 }

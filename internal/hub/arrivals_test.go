@@ -55,5 +55,8 @@ func TestAPageIsGivenAMomentToOpenItsSockets(t *testing.T) {
 		time.AfterFunc(30*time.Millisecond, func() { h.arrivals.begin("ana") })
 		time.AfterFunc(200*time.Millisecond, func() { h.arrivals.end("ana") })
 		require.Equal(t, 200*time.Millisecond, settle(h, true))
+		h.arrivals.end("luis")
+		require.Empty(t, h.arrivals.of)
+		require.Empty(t, h.arrivals.awaited)
 	})
 }
