@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress bench-transport readme clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz bench-transport readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ test-short: ## every test without the race detector
 
 stress: ## the protocol, order and loss tests 20 times under the race detector (the bare library's defects are left out)
 	TZ=America/Mexico_City $(GO) test -race -count 20 -timeout 60m -skip '^TestBare' ./pkg/engineio ./internal/sio
+
+fuzz: ## every fuzz target for FUZZTIME=10m each, two at a time; `make check` replays what they found
+	.ci/fuzz
 
 bench-transport: ## micro benchmarks of the transport
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio

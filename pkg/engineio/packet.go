@@ -165,8 +165,9 @@ func decodePayload(body []byte) ([]incoming, error) {
 
 func decodePolling(b []byte) (incoming, error) {
 	if len(b) > 0 && b[0] == typeBinary {
-		data, err := base64.StdEncoding.DecodeString(string(b[1:]))
-		if err != nil {
+		// Strict, and without the line ends that Go passes over: encoders write one form, and that alone is taken.
+		data, err := base64.StdEncoding.Strict().DecodeString(string(b[1:]))
+		if err != nil || bytes.ContainsAny(b, "\r\n") {
 			return incoming{}, errPacket
 		}
 		return incoming{typ: typeMessage, data: data, bin: true}, nil
