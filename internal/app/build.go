@@ -103,7 +103,7 @@ func (a *App) build() error {
 	if err := a.addRedis(parts); err != nil {
 		return err
 	}
-	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}}
+	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}, "memory": trimmer{}}
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
 		Origins: origins, Stats: a.hub, Parts: parts}
 	if a.cfg.InboxRoutes == config.InboxRealtime {

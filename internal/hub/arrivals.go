@@ -103,18 +103,18 @@ func (a *arrivals) await(ctx context.Context, user string) {
 }
 
 // opened hears of a connection's first request. A proven session is enough to wait for, and costs no query.
-func (h *Hub) opened(c *engineio.Conn) (arrived func()) {
+func (h *Hub) opened(c *engineio.Conn) (proof any, arrived func()) {
 	first := c.Handshake()
-	user, ok := h.deps.Identity.Subject(identity.Request{Header: first.Header, Host: first.Host,
+	p := h.deps.Identity.Prove(identity.Request{Header: first.Header, Host: first.Host,
 		WebSocket: first.Query.Get("transport") == engineio.WebSocket})
-	if !ok {
-		return nil
+	if p == nil {
+		return nil, nil
 	}
-	start := time.Now()
+	user, start := p.Subject(), time.Now()
 	h.arrivals.begin(user)
 	end := sync.OnceFunc(func() { h.arrivals.end(user) })
 	late := time.AfterFunc(h.opts.ArrivalWait, end) // a client that never sends CONNECT is waited for once, not for ever
-	return func() {
+	return p, func() {
 		took := time.Since(start)
 		// A browser has six connections to a host, and four or five sockets use two each: the poll that fetches CONNECT's
 		// answer may have to queue.

@@ -20,8 +20,8 @@ import (
 // Authenticator finds out who is connecting.
 type Authenticator interface {
 	Authenticate(ctx context.Context, r identity.Request) (identity.User, error)
-	// Subject is the id that the request's credential proves, without a query.
-	Subject(r identity.Request) (id string, ok bool)
+	// Prove checks the credential in the request's header, without a query; nil: there is no good one.
+	Prove(r identity.Request) *identity.Proof
 }
 
 // Inbox marks notifications as read and tells the user's other devices.

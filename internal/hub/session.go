@@ -37,6 +37,7 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 		req.Header, req.Host, req.Method = first.Header, first.Host, "GET"
 		req.WebSocket = first.Query.Get("transport") == "websocket"
 	}
+	req.Proof, _ = hs.Opened.(*identity.Proof)
 	u, err := h.deps.Identity.Authenticate(ctx, req)
 	if err != nil {
 		e := contract.AsError(err)

@@ -17,6 +17,9 @@ func (p *Presence) Edit(socketID, appointmentID string) bool {
 		p.mu.Unlock()
 		return false
 	}
+	if m.editing == nil { // most sockets never edit
+		m.editing = map[string]struct{}{}
+	}
 	m.editing[appointmentID] = struct{}{}
 	t := p.tenants[m.TenantID]
 	byUser := t.editing[appointmentID]

@@ -92,7 +92,7 @@ func (p *Presence) Join(m Member) {
 		p.mu.Unlock()
 		return
 	}
-	p.sockets[m.SocketID] = &member{Member: m, editing: map[string]struct{}{}}
+	p.sockets[m.SocketID] = &member{Member: m}
 	t := p.tenants[m.TenantID]
 	if t == nil {
 		t = &tenant{users: map[string]*user{}, editing: map[string]map[string]*edit{}}

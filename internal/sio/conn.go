@@ -33,6 +33,7 @@ type conn struct {
 	leaving bool        // nothing that still comes in counts
 	closed  bool        // the end was handed up
 
+	opened   any         // OnOpen's, as long as the engine keeps the handshake
 	arrived  func()      // OnOpen's, until it ran; may be nil
 	timer    *time.Timer // runs while no namespace is joined
 	connects int         // CONNECT packets in the minute that began at window
@@ -49,7 +50,7 @@ func newConn(s *Server, ec *engineio.Conn) *conn {
 	c := &conn{srv: s, eng: ec, ready: make(chan struct{}, 1)}
 	c.dec.bounds = bounds{s.opts.MaxAttachments, s.opts.MaxBinary, s.opts.MaxDepth, s.opts.MaxEventName}
 	c.timer = time.AfterFunc(s.opts.ConnectTimeout, func() { ec.Do(c.expire) })
-	c.guard("OnOpen", func() { c.arrived = s.opts.OnOpen(ec) })
+	c.guard("OnOpen", func() { c.opened, c.arrived = s.opts.OnOpen(ec) })
 	return c
 }
 

@@ -19,6 +19,8 @@ type Handshake struct {
 	Auth map[string]any
 	// Namespace that the client wants to join.
 	Namespace string
+	// Opened is what OnOpen returned for the connection.
+	Opened any
 	// Conn is the connection; its Handshake is there until Authenticate has said yes.
 	Conn *engineio.Conn
 }
@@ -110,7 +112,7 @@ func (s *Server) admit(ls *socket.Socket, next func(*socket.ExtendedError)) {
 func (c *conn) authenticate(nsp string) (data any, refusal *ConnectError) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.srv.opts.AuthTimeout)
 	defer cancel()
-	hs := Handshake{Auth: c.attempt.auth, Namespace: nsp, Conn: c.eng}
+	hs := Handshake{Auth: c.attempt.auth, Namespace: nsp, Opened: c.opened, Conn: c.eng}
 	if c.guard("Authenticate", func() { data, refusal = c.srv.opts.Authenticate(ctx, hs) }) {
 		refusal = refusedBroken
 	}
@@ -160,6 +162,7 @@ func (c *conn) join(s *Socket) {
 	s.space.rooms.enter(s)
 	if len(c.srv.spaces) == 1 {
 		c.eng.ReleaseHandshake() // headers and cookies: kilobytes, and secrets
+		c.opened = nil
 	}
 	c.count("joined")
 	if c.guard("OnConnect", func() { c.srv.opts.OnConnect(s) }) {

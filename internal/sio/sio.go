@@ -44,9 +44,10 @@ type Options struct {
 	// AuthTimeout bounds the context of Authenticate. Default 10 s.
 	AuthTimeout time.Duration
 
-	// OnOpen hears of a connection before its first packet; arrived runs once: when the client has joined a namespace, was
-	// refused or went away. Default: nothing.
-	OnOpen func(c *engineio.Conn) (arrived func())
+	// OnOpen hears of a connection before its first packet. What it returns as opened is there for Authenticate, as long as
+	// the connection's Handshake is; arrived runs once: when the client has joined a namespace, was refused or went away.
+	// Both may be nil. Default: nothing.
+	OnOpen func(c *engineio.Conn) (opened any, arrived func())
 	// Authenticate decides about a CONNECT packet; data becomes the socket's. It runs in the connection's order, so that
 	// nothing else of the client is looked at meanwhile: not even its end, so ctx ends after AuthTimeout and not before.
 	// Default: everybody may, data is nil.
@@ -81,7 +82,7 @@ func (o Options) withDefaults() Options {
 		o.Authenticate = func(context.Context, Handshake) (any, *ConnectError) { return nil, nil }
 	}
 	if o.OnOpen == nil {
-		o.OnOpen = func(*engineio.Conn) func() { return nil }
+		o.OnOpen = func(*engineio.Conn) (any, func()) { return nil, nil }
 	}
 	if o.OnConnect == nil {
 		o.OnConnect = func(*Socket) {}
