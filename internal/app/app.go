@@ -164,7 +164,7 @@ func (a *App) httpServer(h http.Handler) *http.Server {
 		Handler: h,
 		// A session cookie in chunks is a few kilobytes; 64 KiB leaves room and bounds a flood of headers.
 		MaxHeaderBytes:    64 << 10,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: a.cfg.HeaderTimeout,
 		IdleTimeout:       75 * time.Second,
 		ErrorLog:          slog.NewLogLogger(a.opts.Logger.Handler(), slog.LevelDebug),
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,6 +19,7 @@ import (
 	"github.com/citaplanner/realtime/internal/hub"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/inbox"
+	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/internal/outbox"
 	"github.com/citaplanner/realtime/internal/sio"
@@ -94,6 +96,8 @@ func (a *App) build() error {
 		Identity: people, Inbox: box,
 		Appointments: a.Store.Appointments, Missed: left.Missed,
 	}, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
+		MaxPerUser: a.cfg.MaxConnectionsUser, Events: limits.Rate{PerSecond: a.cfg.EventsPerSecond, Burst: a.cfg.EventBurst},
+		Fanout: limits.Rate{PerSecond: a.cfg.FanoutPerSecond, Burst: a.cfg.FanoutBurst}, FanoutQueue: a.cfg.FanoutQueueBytes,
 		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
 	if err != nil {
 		return err
@@ -130,7 +134,8 @@ func (a *App) build() error {
 		a.closers = append(a.closers, a.door.Close)
 		deps.Upstream = a.door
 	}
-	a.api = httpapi.New(deps, httpapi.Options{Version: a.opts.Version, Logger: log, Now: a.opts.Now, Metrics: httpapi.NewMetrics(reg)})
+	a.api = httpapi.New(deps, httpapi.Options{Version: a.opts.Version, Logger: log, Now: a.opts.Now, Metrics: httpapi.NewMetrics(reg),
+		BodyTimeout: a.cfg.BodyTimeout, Emits: limits.Rate{PerSecond: a.cfg.EmitsPerSecond, Burst: a.cfg.EmitBurst}})
 	a.handler = frontdoor.Forwarded(trusted, a.api)
 	if a.cfg.OperatorAddr != "" {
 		a.operator = a.api.Operator(gather)
@@ -139,13 +144,36 @@ func (a *App) build() error {
 }
 
 func (a *App) socketOptions() sio.Options {
+	handshakes := rateOf{limits.NewKeyed(limits.Rate{PerSecond: a.cfg.HandshakesPerSecond, Burst: a.cfg.HandshakeBurst}, a.opts.Now)}
 	return sio.Options{
 		Engine: engineio.Options{
 			PingInterval: a.cfg.PingInterval, PingTimeout: a.cfg.PingTimeout, UpgradeTimeout: a.cfg.UpgradeTimeout,
 			MaxPayload: a.cfg.MaxPayload, QueueBytes: a.cfg.QueueBytes, QueueAge: a.cfg.QueueAge, MaxConns: a.cfg.MaxConnections,
+			MaxConnsPerAddr: a.cfg.MaxConnectionsAddress, AddrKey: a.addrKey(), Admit: handshakes.take,
+			InBytes: a.cfg.BytesPerSecond, InBurst: 2 * int(a.cfg.MaxPayload), BodyTimeout: a.cfg.BodyTimeout,
 			Logger: a.opts.Logger, Metrics: engineio.NewMetrics(a.opts.Metrics),
 		},
+		MaxAttachments: a.cfg.MaxAttachments, MaxDepth: a.cfg.MaxNesting,
 		ConnectTimeout: a.cfg.ConnectTimeout, Logger: a.opts.Logger, Metrics: sio.NewMetrics(a.opts.Metrics),
+	}
+}
+
+// rateOf is the rate of one thing by key.
+type rateOf struct{ *limits.Keyed }
+
+func (r rateOf) take(key string) (time.Duration, bool) { return r.Take(key, 1) }
+
+// addrKey is by what a request's connections are counted. It warns once of a proxy that is not among the trusted.
+func (a *App) addrKey() func(*http.Request) string {
+	warn := sync.OnceFunc(func() {
+		a.opts.Logger.Warn("a proxy in front is not named in TRUSTED_PROXIES: nothing is limited by client address behind it")
+	})
+	return func(r *http.Request) string {
+		if frontdoor.ByUnknownProxy(r) {
+			warn()
+			return ""
+		}
+		return engineio.AddrKey(r)
 	}
 }
 

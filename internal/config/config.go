@@ -70,6 +70,24 @@ type Config struct {
 	QueueAge       time.Duration `env:"QUEUE_AGE" envDefault:"30s" help:"how long a packet may wait for one client before it is closed as too slow"`
 	MaxConnections int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"connections in all; 0 is unlimited"`
 
+	Limits                string        `env:"LIMITS" envDefault:"on" help:"off switches the rates and the numbers of connections of one address or user off, for benchmarks; sizes and times stay"`
+	MaxConnectionsAddress int           `env:"MAX_CONNECTIONS_PER_ADDRESS" envDefault:"2000" help:"connections of one client address (of IPv6, one /64); not counted behind a proxy that TRUSTED_PROXIES does not name; 0 is unlimited"`
+	MaxConnectionsUser    int           `env:"MAX_CONNECTIONS_PER_USER" envDefault:"100" help:"sockets of one user; 0 is unlimited"`
+	HandshakesPerSecond   float64       `env:"HANDSHAKES_PER_SECOND" envDefault:"100" help:"handshakes a second of one client address; 0 is unlimited, as for every rate"`
+	HandshakeBurst        int           `env:"HANDSHAKE_BURST" envDefault:"1000" help:"handshakes of one client address at once"`
+	EventsPerSecond       float64       `env:"EVENTS_PER_SECOND" envDefault:"50" help:"events a second of one socket"`
+	EventBurst            int           `env:"EVENT_BURST" envDefault:"200" help:"events of one socket at once"`
+	BytesPerSecond        int           `env:"BYTES_PER_SECOND" envDefault:"262144" help:"bytes a second that one connection may send; faster ones are read more slowly"`
+	EmitsPerSecond        float64       `env:"EMITS_PER_SECOND" envDefault:"2000" help:"emits a second of one API key or tenant token; a batch counts each entry"`
+	EmitBurst             int           `env:"EMIT_BURST" envDefault:"10000" help:"emits of one API key or tenant token at once"`
+	FanoutPerSecond       float64       `env:"FANOUT_PER_SECOND" envDefault:"50000" help:"deliveries a second of one tenant's broadcasts; more are queued and paced, so that one tenant cannot delay another"`
+	FanoutBurst           int           `env:"FANOUT_BURST" envDefault:"10000" help:"deliveries of one tenant's broadcasts at once"`
+	FanoutQueueBytes      int           `env:"FANOUT_QUEUE_BYTES" envDefault:"16777216" help:"bytes of broadcasts that may wait for one tenant; over it emits are answered with 429"`
+	MaxAttachments        int           `env:"MAX_ATTACHMENTS" envDefault:"10" help:"binary attachments of one packet of a client"`
+	MaxNesting            int           `env:"MAX_NESTING" envDefault:"32" help:"how deep arrays and objects of a client's packet may nest"`
+	HeaderTimeout         time.Duration `env:"HEADER_TIMEOUT" envDefault:"10s" help:"how long the headers of a request may take to arrive"`
+	BodyTimeout           time.Duration `env:"BODY_TIMEOUT" envDefault:"30s" help:"how long the body of a request to the server itself may take to arrive"`
+
 	UserCacheTTL  time.Duration `env:"USER_CACHE_TTL" envDefault:"30s" help:"how long a user row is remembered"`
 	UserCacheSize int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
 	RecheckEvery  time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
@@ -231,11 +249,14 @@ func (c *Config) checkNumbers() error {
 	for name, d := range map[string]time.Duration{
 		"PING_INTERVAL": c.PingInterval, "PING_TIMEOUT": c.PingTimeout, "UPGRADE_TIMEOUT": c.UpgradeTimeout,
 		"CONNECT_TIMEOUT": c.ConnectTimeout, "QUEUE_AGE": c.QueueAge, "USER_CACHE_TTL": c.UserCacheTTL,
-		"RECHECK_EVERY": c.RecheckEvery, "DRAIN_TIME": c.DrainTime,
+		"RECHECK_EVERY": c.RecheckEvery, "DRAIN_TIME": c.DrainTime, "HEADER_TIMEOUT": c.HeaderTimeout, "BODY_TIMEOUT": c.BodyTimeout,
 	} {
 		if d <= 0 {
 			return problem(name, "must be a time above zero such as 25s, not %s", d)
 		}
+	}
+	if err := c.checkLimits(); err != nil {
+		return err
 	}
 	if c.RecheckEvery > 50*time.Second || c.UserCacheTTL > 50*time.Second {
 		// A connection must end within a minute of its right to exist (contract/auth.md).
@@ -256,6 +277,35 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.MaxConnections < 0 || c.UserCacheSize < 1 {
 		return problem("MAX_CONNECTIONS", "must not be negative, and USER_CACHE_SIZE must be above zero")
+	}
+	return nil
+}
+
+func (c *Config) checkLimits() error {
+	switch c.Limits {
+	case "on":
+	case "off":
+		c.MaxConnectionsAddress, c.MaxConnectionsUser, c.HandshakesPerSecond, c.EventsPerSecond, c.BytesPerSecond = 0, 0, 0, 0, 0
+		c.EmitsPerSecond, c.FanoutPerSecond = 0, 0
+	default:
+		return problem("LIMITS", "must be on or off, not %q", c.Limits)
+	}
+	for name, v := range map[string]float64{
+		"MAX_CONNECTIONS_PER_ADDRESS": float64(c.MaxConnectionsAddress), "MAX_CONNECTIONS_PER_USER": float64(c.MaxConnectionsUser),
+		"HANDSHAKES_PER_SECOND": c.HandshakesPerSecond, "EVENTS_PER_SECOND": c.EventsPerSecond,
+		"BYTES_PER_SECOND": float64(c.BytesPerSecond), "EMITS_PER_SECOND": c.EmitsPerSecond, "FANOUT_PER_SECOND": c.FanoutPerSecond,
+	} {
+		if !(v >= 0 && v <= 1e12) { // NaN is neither
+			return problem(name, "must be 0 (unlimited) or above")
+		}
+	}
+	for name, v := range map[string]int{
+		"HANDSHAKE_BURST": c.HandshakeBurst, "EVENT_BURST": c.EventBurst, "EMIT_BURST": c.EmitBurst, "FANOUT_BURST": c.FanoutBurst,
+		"FANOUT_QUEUE_BYTES": c.FanoutQueueBytes, "MAX_ATTACHMENTS": c.MaxAttachments, "MAX_NESTING": c.MaxNesting,
+	} {
+		if v < 1 {
+			return problem(name, "must be above zero, not %d", v)
+		}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ type raw struct {
 
 	mu      sync.Mutex
 	packets []string // Engine.IO message payloads in order, pings answered and left out
+	came    []time.Time
 	changed chan struct{}
 	err     error
 }
@@ -54,7 +55,7 @@ func (r *raw) read() {
 			_ = r.send("3")
 			continue
 		default:
-			r.packets = append(r.packets, string(b[1:]))
+			r.packets, r.came = append(r.packets, string(b[1:])), append(r.came, time.Now())
 		}
 		close(r.changed)
 		r.changed = make(chan struct{})

@@ -1,6 +1,7 @@
 package frontdoor
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -59,6 +60,7 @@ func Forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header
 		peer, ok := parseAddr(r.RemoteAddr)
+		unknown := ok && h.Get(forwardedFor) != "" && !within(trusted, peer)
 		chain, proto, host := []string{hostOf(r.RemoteAddr)}, "http", r.Host
 		if r.TLS != nil {
 			proto = "https"
@@ -81,10 +83,22 @@ func Forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 		r.Host = host
 		if len(chain) > 1 {
 			r.RemoteAddr = net.JoinHostPort(chain[0], "0")
+		} else if unknown && within(inside, peer) {
+			r = r.WithContext(context.WithValue(r.Context(), unknownProxy{}, true))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// inside are the addresses that a proxy in front may have and a stranger on the Internet has not.
+var inside, _ = ParseTrusted([]string{"loopback", "private"})
+
+type unknownProxy struct{}
+
+// ByUnknownProxy reports whether a request behind Forwarded came from an address of the inside that speaks for others and
+// is not among the trusted: a proxy that nobody has named. All its clients seem to be one, so that nothing may be limited by
+// their address.
+func ByUnknownProxy(r *http.Request) bool { return r.Context().Value(unknownProxy{}) != nil }
 
 // clients walks X-Forwarded-For from the nearest entry to the first one that no trusted proxy wrote about itself: that is
 // the client. What stands before it anybody may have made up. An entry that is no address ends the walk.

@@ -45,6 +45,9 @@ func (a *API) batch(c *gin.Context) error {
 		if len(b.Emits) == 0 || len(b.Emits) > maxBatch {
 			return nil, contract.InvalidField("emits", fmt.Sprintf("emits must be a list of 1 to %d entries", maxBatch))
 		}
+		if err := a.takeEmits(scope, len(b.Emits)-1); err != nil { // the request itself has counted as one
+			return nil, err
+		}
 		answer := batchAnswer{Results: make([]batchResult, 0, len(b.Emits))}
 		for i, entry := range b.Emits {
 			if err := ctx.Err(); err != nil {

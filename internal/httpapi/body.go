@@ -17,9 +17,6 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// bodyTime is how long a body may take to arrive.
-const bodyTime = 30 * time.Second
-
 // readBody reads a JSON body of at most MaxBody bytes. What PostgreSQL or a JavaScript client could not take is refused
 // here, once: invalid UTF-8, the character U+0000.
 func (a *API) readBody(c *gin.Context) ([]byte, error) {
@@ -30,7 +27,7 @@ func (a *API) readBody(c *gin.Context) ([]byte, error) {
 		}
 	}
 	rc := http.NewResponseController(c.Writer)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // not every writer can; a test's recorder cannot
+	_ = rc.SetReadDeadline(time.Now().Add(a.opts.BodyTimeout)) // not every writer can; a test's recorder cannot
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.opts.MaxBody))
 	_ = rc.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError

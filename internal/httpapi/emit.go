@@ -69,6 +69,9 @@ func (a *API) emitting(c *gin.Context, name string,
 	if err != nil {
 		return err
 	}
+	if err := a.takeEmits(scope, 1); err != nil {
+		return err
+	}
 	key, err := idempotencyKey(c, scope)
 	if err != nil {
 		return err
@@ -106,6 +109,14 @@ func (a *API) emitting(c *gin.Context, name string,
 	}
 	a.opts.Metrics.emits.WithLabelValues(name, result).Inc()
 	c.Data(http.StatusAccepted, "application/json; charset=utf-8", succeeded(answer))
+	return nil
+}
+
+// takeEmits counts emits against the rate of the key, or of the tenant whose token it is.
+func (a *API) takeEmits(scope identity.Scope, n int) error {
+	if after, ok := a.emits.Take(scope.KeyID+"/"+scope.TenantID, n); !ok {
+		return &contract.Error{Code: contract.CodeRateLimited, Message: "too many emits with this key", RetryAfter: after}
+	}
 	return nil
 }
 

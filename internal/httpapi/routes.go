@@ -14,6 +14,7 @@ import (
 
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/inbox"
+	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -55,6 +56,8 @@ type Deps struct {
 // Options of New; the zero value is usable.
 type Options struct {
 	MaxBody      int64         // bytes of a JSON body; 0 is 1 MB (contract/http.md)
+	BodyTimeout  time.Duration // how long a body may take to arrive; 0 is 30 s
+	Emits        limits.Rate   // emits of one key or tenant token; the zero Rate is no limit
 	ReadyTimeout time.Duration // how long all checks of /readyz may take; 0 is 2 s
 	Version      string
 	Logger       *slog.Logger
@@ -68,6 +71,7 @@ type API struct {
 	opts   Options
 	engine *gin.Engine
 	start  time.Time
+	emits  *limits.Keyed // by API key and tenant
 
 	drain    sync.RWMutex // held for reading by each emit under way
 	draining bool
@@ -77,6 +81,9 @@ type API struct {
 func New(d Deps, o Options) *API {
 	if o.MaxBody <= 0 {
 		o.MaxBody = 1 << 20
+	}
+	if o.BodyTimeout <= 0 {
+		o.BodyTimeout = 30 * time.Second
 	}
 	if o.ReadyTimeout <= 0 {
 		o.ReadyTimeout = 2 * time.Second
@@ -91,7 +98,7 @@ func New(d Deps, o Options) *API {
 		o.Now = time.Now
 	}
 	gin.SetMode(gin.ReleaseMode)
-	a := &API{deps: d, opts: o, engine: gin.New(), start: o.Now()}
+	a := &API{deps: d, opts: o, engine: gin.New(), start: o.Now(), emits: limits.NewKeyed(o.Emits, o.Now)}
 	a.routes()
 	return a
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"unicode/utf8"
 
+	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -25,6 +26,8 @@ const (
 	textUnknownEvent    = "Evento desconocido"
 	textNoAppointment   = "Cita no encontrada"
 	textTooManyEdits    = "Demasiadas citas en edición"
+	textTooManyEvents   = "Demasiadas solicitudes, espera un momento"
+	textTooManySockets  = "Demasiadas conexiones de este usuario"
 	textTryAgain        = "Servicio no disponible, inténtalo de nuevo"
 )
 
@@ -46,7 +49,7 @@ func (h *Hub) event(s *sio.Socket, e sio.Event) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), h.opts.EventTimeout)
 	defer cancel()
-	answer, err := h.handle(ctx, ses, e)
+	answer, err := h.limited(ctx, ses, e)
 	name, result := e.Name, "ok"
 	if !clientEvents[name] {
 		name = "other"
@@ -68,8 +71,44 @@ func (h *Hub) event(s *sio.Socket, e sio.Event) {
 	answer["success"] = err == nil
 	if err != nil {
 		answer["error"] = userText(err)
+		if e := contract.AsError(err); e.RetryAfter > 0 {
+			answer["code"], answer["retryAfter"] = e.Code, e.RetryAfter.Milliseconds()
+		}
 	}
 	h.logSend("ack", e.Ack(answer))
+}
+
+// limited is handle, unless the socket sends events too often: then the event is refused as its own error says.
+func (h *Hub) limited(ctx context.Context, ses *session, e sio.Event) (map[string]any, error) {
+	after, ok := limits.Take(ses.events, h.opts.Now(), 1)
+	if ok {
+		return h.handle(ctx, ses, e)
+	}
+	err := &contract.Error{Code: contract.CodeRateLimited, Message: textTooManyEvents, RetryAfter: after}
+	more := limited{Code: err.Code, RetryAfter: after.Milliseconds()}
+	switch e.Name {
+	case contract.EventNotificationRead:
+		var id string
+		if len(e.Args) > 0 {
+			id, _ = idArg(e.Args[0], "notificationId")
+		}
+		h.emit(ses, contract.EventNotificationReadError, struct {
+			contract.NotificationReadError
+			limited
+		}{contract.NotificationReadError{NotificationID: id, Error: err.Message}, more})
+	case contract.EventNotificationReadAll:
+		h.emit(ses, contract.EventNotificationReadAllError, struct {
+			contract.NotificationReadAllError
+			limited
+		}{contract.NotificationReadAllError{Error: err.Message}, more})
+	}
+	return nil, err
+}
+
+// limited is what a refusal by rate says beside its text: a code for programs, and when trying again makes sense, in ms.
+type limited struct {
+	Code       contract.Code `json:"code"`
+	RetryAfter int64         `json:"retryAfter"`
 }
 
 func (h *Hub) handle(ctx context.Context, ses *session, e sio.Event) (map[string]any, error) {

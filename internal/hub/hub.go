@@ -11,10 +11,13 @@ import (
 
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/inbox"
+	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/outbox"
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
+
+	"golang.org/x/time/rate"
 )
 
 // Authenticator finds out who is connecting.
@@ -50,6 +53,10 @@ type Options struct {
 	Socket       sio.Options   // its callbacks are the hub's to set
 	Grace        time.Duration // presence: how long after its last socket a user counts as gone
 	EventTimeout time.Duration // how long one client event may take; 0 is 5 s
+	MaxPerUser   int           // sockets of one user; 0 is unlimited
+	Events       limits.Rate   // events of one socket; the zero Rate is no limit, as for Fanout
+	Fanout       limits.Rate   // deliveries of one tenant's broadcasts
+	FanoutQueue  int           // bytes of broadcasts that may wait for one tenant; 0 is 16 MiB
 	ArrivalWait  time.Duration // how long Settle may wait; 0: it never does
 	ExpiryNotice time.Duration // how long before a session's end auth:expiring goes out; 0 is 60 s (contract/auth.md)
 	Now          func() time.Time
@@ -64,6 +71,7 @@ type Hub struct {
 	sio      *sio.Server
 	presence *presence.Presence
 	arrivals *arrivals
+	pacer    *pacer
 
 	probing, stuck atomic.Bool // Ready's
 
@@ -76,6 +84,7 @@ type Hub struct {
 type session struct {
 	user   identity.User
 	socket *sio.Socket
+	events *rate.Limiter // nil: no limit
 
 	timers struct {
 		sync.Mutex
@@ -101,6 +110,7 @@ func New(d Deps, o Options) (*Hub, error) {
 		o.Metrics = NewMetrics(nil)
 	}
 	h := &Hub{deps: d, opts: o, arrivals: newArrivals(), sockets: map[string]*session{}, users: map[string]map[string]*session{}}
+	h.pacer = newPacer(o.Fanout, o.FanoutQueue, o.Now, o.Metrics)
 	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now})
 	so := o.Socket
 	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected
@@ -121,12 +131,16 @@ func (h *Hub) ClientBundle() http.Handler { return h.sio.ClientBundle() }
 // Shutdown refuses new connections, sends what is queued, tells the clients to come back, and waits for all of it, or
 // for ctx.
 func (h *Hub) Shutdown(ctx context.Context) error {
+	h.pacer.flush(ctx)
 	err := h.sio.Shutdown(ctx)
 	if perr := h.presence.Stop(ctx); err == nil {
 		err = perr
 	}
 	return err
 }
+
+// Conns counts the connections, those that have not signed in included.
+func (h *Hub) Conns() int { return h.sio.Conns() }
 
 // ConnectedUsers lists everybody with a socket; identity re-checks them.
 func (h *Hub) ConnectedUsers() []string { return h.presence.Users() }

@@ -11,6 +11,8 @@ type Metrics struct {
 	in          *prometheus.CounterVec
 	out         *prometheus.CounterVec
 	deliveries  prometheus.Counter
+	paced       *prometheus.CounterVec
+	waiting     prometheus.Gauge
 }
 
 // NewMetrics makes the collectors and registers them with reg, where there is one.
@@ -24,9 +26,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		in:         counters("realtime_events_in_total", "Events from clients, by name (other: unknown ones) and result.", "event", "result"),
 		out:        counters("realtime_events_out_total", "Events sent, by name (other: raw ones of callers).", "event"),
 		deliveries: prometheus.NewCounter(prometheus.CounterOpts{Name: "realtime_deliveries_total", Help: "Events queued for a socket."}),
+		paced: counters("realtime_paced_broadcasts_total",
+			"Broadcasts over their tenant's rate, by result (queued, refused).", "result"),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_paced_bytes",
+			Help: "Bytes of broadcasts that wait for their tenant's rate."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.sockets, m.refusals, m.disconnects, m.signIn, m.in, m.out, m.deliveries)
+		reg.MustRegister(m.paced, m.waiting, m.sockets, m.refusals, m.disconnects, m.signIn, m.in, m.out, m.deliveries)
 	}
 	return m
 }

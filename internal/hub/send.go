@@ -53,7 +53,12 @@ func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (in
 		ses, ok := s.Data().(*session)
 		return ok && ses.user.TenantID == tenantID
 	}
-	n, err := h.sio.Broadcast(t, event, payload)
+	m, err := h.sio.Encode("", event, payload)
+	if err != nil {
+		return 0, err
+	}
+	to := h.sio.Recipients(t)
+	n, err := h.pacer.send(tenantID, len(to), m.Size(), func(from, until int) int { return h.sio.Send(m, to[from:until]) })
 	h.opts.Metrics.sent(event, n)
 	return n, err
 }
@@ -64,7 +69,9 @@ func (h *Hub) emit(ses *session, event string, payload any) {
 }
 
 func (h *Hub) logSend(event string, err error) {
-	if err != nil {
+	switch {
+	case contract.CodeOf(err) == contract.CodeRateLimited: // counted, and not the server's fault
+	case err != nil:
 		h.opts.Logger.Error("an event could not be sent", slog.String("event", event), slog.Any("error", err))
 	}
 }

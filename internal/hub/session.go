@@ -52,8 +52,13 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 		h.opts.Logger.Log(ctx, level, "socket refused", slog.String("code", string(e.Code)), slog.Any("cause", e.Cause))
 		return nil, &sio.ConnectError{Message: e.Message, Data: map[string]any{"code": e.Code}}
 	}
+	if max := h.opts.MaxPerUser; max > 0 && h.socketsOf(u.ID) >= max {
+		h.opts.Metrics.refusals.WithLabelValues(string(contract.CodeRateLimited)).Inc()
+		return nil, &sio.ConnectError{Message: textTooManySockets,
+			Data: limited{Code: contract.CodeRateLimited, RetryAfter: time.Minute.Milliseconds()}}
+	}
 	h.opts.Metrics.signIn.Observe(h.opts.Now().Sub(start).Seconds())
-	return &session{user: u}, nil
+	return &session{user: u, events: h.opts.Events.Bucket()}, nil
 }
 
 // connected runs after the CONNECT packet was queued and before any event of the socket.
@@ -124,6 +129,14 @@ func (h *Hub) AccountChanged(id string, now store.Account, found bool) {
 			ses.socket.Kick(reasonRole)
 		}
 	}
+}
+
+// socketsOf counts the sockets of a user. Sign-ins that are under way do not count yet: a few more than MaxPerUser may get
+// in at the same moment.
+func (h *Hub) socketsOf(userID string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.users[userID])
 }
 
 func (h *Hub) sessionsOf(userID string) []*session {

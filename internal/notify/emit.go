@@ -108,6 +108,8 @@ func (s *Service) commitAndSend(ctx context.Context, metric string, o *occurrenc
 		s.opts.Logger.ErrorContext(ctx, "committed events could not be sent", slog.String("event", metric),
 			slog.String("delivery", d.ID), slog.Any("error", err))
 		return result, nil
+	case contract.CodeOf(err) == contract.CodeRateLimited:
+		return contract.EmitResult{}, err
 	case err != nil:
 		return contract.EmitResult{}, contract.Wrap(contract.CodeUnavailable, "the event could not be sent", err)
 	case stored:

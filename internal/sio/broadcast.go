@@ -1,5 +1,11 @@
 package sio
 
+import (
+	"slices"
+
+	"github.com/citaplanner/realtime/pkg/engineio"
+)
+
 // Target says who gets a broadcast. The zero Target is nobody.
 type Target struct {
 	// Rooms whose sockets get it; a socket in several gets it once. The id of a socket is a room of that socket alone.
@@ -18,30 +24,65 @@ type Target struct {
 // returns for how many. A client that is too slow is closed by the engine and not counted. The error tells of a call
 // that could never work, and then nothing was sent: a reserved name, or what JSON cannot say.
 func (s *Server) Broadcast(t Target, event string, args ...any) (sockets int, err error) {
+	m, err := s.Encode(t.Namespace, event, args...)
+	if err != nil {
+		return 0, err
+	}
+	return s.Send(m, s.Recipients(t)), nil
+}
+
+// Encoded is an event, framed once for any number of sockets.
+type Encoded struct{ packets []*engineio.Packet }
+
+// Size is the number of bytes that it holds.
+func (m Encoded) Size() int {
+	n := 0
+	for _, p := range m.packets {
+		n += p.Size()
+	}
+	return n
+}
+
+// Encode is the first half of Broadcast. Namespace "" is "/".
+func (s *Server) Encode(namespace, event string, args ...any) (Encoded, error) {
+	if namespace == "" {
+		namespace = "/"
+	}
+	ps, err := encodeEvent(namespace, nil, event, args)
+	if err != nil {
+		s.opts.Metrics.encodeErrors.Inc()
+	}
+	return Encoded{ps}, err
+}
+
+// Recipients lists the sockets of a target as it is now.
+func (s *Server) Recipients(t Target) []*Socket {
 	if t.Namespace == "" {
 		t.Namespace = "/"
 	}
-	ps, err := encodeEvent(t.Namespace, nil, event, args)
-	if err != nil {
-		s.opts.Metrics.encodeErrors.Inc()
-		return 0, err
-	}
 	sp := s.spaces[t.Namespace]
 	if sp == nil {
-		return 0, nil
+		return nil
 	}
-	recipients := sp.rooms.all
-	if !t.All {
-		recipients = func() []*Socket { return sp.rooms.in(t.Rooms) }
+	var all []*Socket
+	if t.All {
+		all = sp.rooms.all()
+	} else {
+		all = sp.rooms.in(t.Rooms)
 	}
-	for _, sock := range recipients() {
-		if sock.id == t.Except || t.Only != nil && !t.Only(sock) {
-			continue
-		}
-		if sock.send(ps...) == nil {
+	return slices.DeleteFunc(all, func(sock *Socket) bool {
+		return sock.id == t.Except || t.Only != nil && !t.Only(sock)
+	})
+}
+
+// Send is the last half of Broadcast: it queues an event for sockets and returns for how many. Those that are gone, or too
+// slow, do not count.
+func (s *Server) Send(m Encoded, to []*Socket) (sockets int) {
+	for _, sock := range to {
+		if sock.send(m.packets...) == nil {
 			sockets++
 		}
 	}
 	s.opts.Metrics.broadcastSize.Observe(float64(sockets))
-	return sockets, nil
+	return sockets
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // The names of the transports.
@@ -43,7 +45,9 @@ type Conn struct {
 	remote string
 	first  atomic.Pointer[Handshake]
 	value  atomic.Pointer[any]
-	in     serial // Handler's calls
+	key    string        // what its address is counted by
+	in     serial        // Handler's calls
+	budget *rate.Limiter // bytes that may come in; nil: any. One goroutine at a time takes from it
 
 	mu       sync.Mutex // guards all below; nothing is written and nobody is called while it is held
 	queue    []*Packet
@@ -58,8 +62,9 @@ type Conn struct {
 	closing  *CloseReason
 	final    *time.Timer // ends a closing connection that nobody fetches
 	done     bool
-	beat     *time.Timer // the next ping, or the end of waiting for a pong
-	awaiting bool        // a ping is under way
+	ended    chan struct{} // closed when done, where there is a budget
+	beat     *time.Timer   // the next ping, or the end of waiting for a pong
+	awaiting bool          // a ping is under way
 }
 
 // ID is the session id. It is a secret of its client.
@@ -224,6 +229,9 @@ func (c *Conn) cut(reason CloseReason) {
 	c.probe, c.poll, c.flushed = nil, nil, nil
 	c.mu.Unlock()
 
+	if c.ended != nil {
+		close(c.ended)
+	}
 	if flushed != nil {
 		flushed()
 	}
@@ -263,6 +271,27 @@ func (c *Conn) receive(p incoming) bool {
 	// A ping is the server's to send (protocol, "Heartbeat"); open, upgrade and noop have no place here.
 	c.cut(CloseParse)
 	return false
+}
+
+// frameCost is what every message counts for beside its bytes: a flood of empty ones costs, too.
+const frameCost = 64
+
+// throttle waits until the client may have sent n more bytes: the network's own backpressure then slows it down. It returns
+// early when the connection ends.
+func (c *Conn) throttle(n int) {
+	if c.budget == nil {
+		return
+	}
+	r := c.budget.ReserveN(time.Now(), min(n+frameCost, c.budget.Burst()))
+	if wait := r.Delay(); wait > 0 {
+		c.srv.opts.Metrics.throttled.Inc()
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.ended:
+		}
+	}
 }
 
 // over reports whether nothing may be handed up any more.

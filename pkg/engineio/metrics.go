@@ -15,6 +15,7 @@ type Metrics struct {
 	writes     prometheus.Counter
 	slow       prometheus.Counter
 	panics     prometheus.Counter
+	throttled  prometheus.Counter
 }
 
 // NewMetrics makes the collectors and registers them with reg, where there is one.
@@ -38,10 +39,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		writes:     counter("writes_total", "Writes to sockets and polling responses; each may join many packets."),
 		slow:       counter("slow_total", "Connections closed because their queue was full or too old."),
 		panics:     counter("panics_total", "Panics of the handler."),
+		throttled:  counter("throttled_total", "Messages whose reading was put off because their client sends too fast."),
 	}
 	if reg != nil {
 		reg.MustRegister(m.conns, m.handshakes, m.refusals, m.closes, m.upgrades, m.bytesIn, m.messagesIn, m.bytesOut,
-			m.writes, m.slow, m.panics)
+			m.writes, m.slow, m.panics, m.throttled)
 	}
 	return m
 }

@@ -3,6 +3,7 @@ package engineio
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -26,6 +27,19 @@ type Options struct {
 	QueueAge time.Duration
 	// MaxConns bounds the connections of the server. Default 0: unlimited. Over it a handshake is answered with 503.
 	MaxConns int
+	// MaxConnsPerAddr bounds the connections of one client address (see AddrKey). Default 0: unlimited. Over it a handshake
+	// is answered with 429.
+	MaxConnsPerAddr int
+	// AddrKey names the address of a request for MaxConnsPerAddr and Admit; "" has no limits. Default: the address without
+	// its port, of IPv6 the first 64 bits, which is what one customer is given (RFC 6177).
+	AddrKey func(*http.Request) string
+	// Admit may put off a handshake of an address: it is answered with 429 and Retry-After. Default: nothing is put off.
+	Admit func(addr string) (retryAfter time.Duration, ok bool)
+	// InBytes is how many bytes a second a connection may send, and InBurst at once, which must be at least MaxPayload.
+	// Who sends faster is read more slowly, and loses nothing. Default 0: unlimited.
+	InBytes, InBurst int
+	// BodyTimeout is how long the body of a polling POST may take to arrive. Default PingInterval and PingTimeout together.
+	BodyTimeout time.Duration
 	// AllowRequest may refuse a handshake: its error becomes a 403 with the error's text. Default: all are allowed.
 	AllowRequest func(*http.Request) error
 	// OnRefused hears of requests that were refused, with the protocol's error code and a short reason. Default: nobody.
@@ -56,6 +70,15 @@ func (o Options) withDefaults() Options {
 	if o.QueueBytes <= 0 {
 		o.QueueBytes = 4 << 20
 	}
+	if o.BodyTimeout <= 0 {
+		o.BodyTimeout = o.PingInterval + o.PingTimeout
+	}
+	if o.AddrKey == nil {
+		o.AddrKey = AddrKey
+	}
+	if o.InBytes > 0 {
+		o.InBurst = max(o.InBurst, int(o.MaxPayload))
+	}
 	if o.OnRefused == nil {
 		o.OnRefused = func(*http.Request, int, string) {}
 	}
@@ -69,4 +92,17 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// AddrKey is the address of a request's peer without its port, of IPv6 the first 64 bits; "" where there is none.
+func AddrKey(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	if addr.Is6() {
+		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
+	}
+	return addr.String()
 }

@@ -104,6 +104,9 @@ func (p *Packet) polling() []byte {
 	return p.base64
 }
 
+// Size is the number of bytes that the packet holds, its WebSocket header included.
+func (p *Packet) Size() int { return len(p.frame) }
+
 // size is what the packet counts for in a queue.
 func (p *Packet) size() int { return len(p.frame) + 64 }
 

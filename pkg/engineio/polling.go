@@ -156,6 +156,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, p := range packets {
+		c.throttle(len(p.data))
 		if !c.receive(p) {
 			break
 		}
@@ -196,7 +197,7 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) ([]incoming, str
 		return nil, "body too large", CloseTooLarge
 	}
 	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(c.srv.opts.PingInterval + c.srv.opts.PingTimeout))
+	_ = rc.SetReadDeadline(time.Now().Add(c.srv.opts.BodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	_ = rc.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError

@@ -6,8 +6,13 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Handler takes what happens on connections: one call at a time for each, in order.
@@ -27,7 +32,8 @@ type Server struct {
 
 	mu      sync.RWMutex // guards all to the next blank line
 	conns   map[string]*Conn
-	opening int // handshakes under way, which have no entry in conns yet
+	opening int            // handshakes under way, which have no entry in conns yet
+	from    map[string]int // connections by address, those under way included; nil without MaxConnsPerAddr
 	down    bool
 
 	gone      sync.WaitGroup // connections whose Close has not been handed up
@@ -36,7 +42,11 @@ type Server struct {
 
 // NewServer returns a server that calls h.
 func NewServer(h Handler, o Options) *Server {
-	return &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}}
+	s := &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}}
+	if s.opts.MaxConnsPerAddr > 0 {
+		s.from = map[string]int{}
+	}
+	return s
 }
 
 // protocolError is one of the protocol's errors (engine.io, Server.errors).
@@ -46,17 +56,20 @@ type protocolError struct {
 
 	status int
 	label  string
+	after  time.Duration // Retry-After, at least a second
 }
 
 var (
-	unknownTransport = protocolError{0, "Transport unknown", http.StatusBadRequest, "unknown_transport"}
-	unknownSID       = protocolError{1, "Session ID unknown", http.StatusBadRequest, "unknown_sid"}
-	badMethod        = protocolError{2, "Bad handshake method", http.StatusBadRequest, "bad_method"}
-	badRequest       = protocolError{3, "Bad request", http.StatusBadRequest, "bad_request"}
-	forbidden        = protocolError{4, "Forbidden", http.StatusForbidden, "forbidden"}
-	unsupported      = protocolError{5, "Unsupported protocol version", http.StatusBadRequest, "unsupported_version"}
-	full             = protocolError{3, "Too many connections", http.StatusServiceUnavailable, "full"}
-	goingDown        = protocolError{3, "Server shutting down", http.StatusServiceUnavailable, "shutdown"}
+	unknownTransport = protocolError{0, "Transport unknown", http.StatusBadRequest, "unknown_transport", 0}
+	unknownSID       = protocolError{1, "Session ID unknown", http.StatusBadRequest, "unknown_sid", 0}
+	badMethod        = protocolError{2, "Bad handshake method", http.StatusBadRequest, "bad_method", 0}
+	badRequest       = protocolError{3, "Bad request", http.StatusBadRequest, "bad_request", 0}
+	forbidden        = protocolError{4, "Forbidden", http.StatusForbidden, "forbidden", 0}
+	unsupported      = protocolError{5, "Unsupported protocol version", http.StatusBadRequest, "unsupported_version", 0}
+	full             = protocolError{3, "Too many connections", http.StatusServiceUnavailable, "full", 0}
+	fullAddr         = protocolError{3, "Too many connections from this address", http.StatusTooManyRequests, "full_address", 0}
+	tooFast          = protocolError{3, "Too many handshakes from this address", http.StatusTooManyRequests, "too_fast", 0}
+	goingDown        = protocolError{3, "Server shutting down", http.StatusServiceUnavailable, "shutdown", 0}
 )
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e protocolError, reason string) {
@@ -69,8 +82,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e protocolError,
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	if e.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
+	if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(e.after.Seconds())))))
 	}
 	w.WriteHeader(e.status)
 	_, _ = w.Write(body)
@@ -120,18 +133,30 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 			return
 		}
 	}
-	if e := s.reserve(); e != nil {
+	key := s.opts.AddrKey(r)
+	if s.opts.Admit != nil && key != "" {
+		if after, ok := s.opts.Admit(key); !ok {
+			e := tooFast
+			e.after = after
+			s.refuse(w, r, e, "handshakes of an address")
+			return
+		}
+	}
+	if e := s.reserve(key); e != nil {
 		s.refuse(w, r, *e, "no room")
 		return
 	}
-	c := &Conn{srv: s, id: newID(), remote: r.RemoteAddr}
+	c := &Conn{srv: s, id: newID(), remote: r.RemoteAddr, key: key}
+	if s.opts.InBytes > 0 {
+		c.budget, c.ended = rate.NewLimiter(rate.Limit(s.opts.InBytes), s.opts.InBurst), make(chan struct{})
+	}
 	c.first.Store(&Handshake{Header: r.Header, Query: r.URL.Query(), URL: r.URL.RequestURI(), Host: r.Host,
 		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
 	var in *bufio.Reader
 	if transport == WebSocket {
 		var err error
 		if c.ws, in, err = s.accept(w, r, c); err != nil {
-			s.release()
+			s.release(key)
 			return
 		}
 	}
@@ -170,6 +195,7 @@ func (s *Server) open(c *Conn) bool {
 		}
 		s.mu.Unlock()
 		if !opened {
+			s.leave(c.key)
 			s.gone.Done()
 			return
 		}
@@ -198,7 +224,7 @@ func (s *Server) openBody(c *Conn, transport string) []byte {
 }
 
 // reserve makes room for a connection that is opening; open or release must follow.
-func (s *Server) reserve() *protocolError {
+func (s *Server) reserve(key string) *protocolError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -206,6 +232,11 @@ func (s *Server) reserve() *protocolError {
 		return &goingDown
 	case s.opts.MaxConns > 0 && len(s.conns)+s.opening >= s.opts.MaxConns:
 		return &full
+	case s.from != nil && key != "" && s.from[key] >= s.opts.MaxConnsPerAddr:
+		return &fullAddr
+	}
+	if s.from != nil {
+		s.from[key]++
 	}
 	s.opening++
 	s.gone.Add(1)
@@ -213,11 +244,24 @@ func (s *Server) reserve() *protocolError {
 }
 
 // release gives back the room of a connection that never came to be.
-func (s *Server) release() {
+func (s *Server) release(key string) {
 	s.mu.Lock()
 	s.opening--
 	s.mu.Unlock()
+	s.leave(key)
 	s.gone.Done()
+}
+
+// leave uncounts a connection of an address.
+func (s *Server) leave(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.from == nil {
+		return
+	}
+	if s.from[key]--; s.from[key] == 0 {
+		delete(s.from, key)
+	}
 }
 
 // forget takes a closed connection off the list.
@@ -225,6 +269,7 @@ func (s *Server) forget(c *Conn, reason CloseReason) {
 	s.mu.Lock()
 	delete(s.conns, c.id)
 	s.mu.Unlock()
+	s.leave(c.key)
 	s.opts.Metrics.closed(reason, c.Transport())
 }
 

@@ -261,6 +261,7 @@ func (w *wsConn) read(in *bufio.Reader) {
 				w.finish(err)
 				return
 			}
+			w.c.throttle(len(data))
 			w.take(data, bin)
 		}
 	})

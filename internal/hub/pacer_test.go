@@ -1,0 +1,89 @@
+package hub
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/internal/limits"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+func testPacer() *pacer {
+	return newPacer(limits.Rate{PerSecond: 1000, Burst: 1000}, 100_000, time.Now, NewMetrics(nil))
+}
+
+func TestBroadcastsOverTheRateWaitInOrderAndDelayNobodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, start := testPacer(), time.Now()
+		var order []int
+		send := func(i int) func(from, until int) int {
+			return func(from, until int) int {
+				if from == 0 {
+					order = append(order, i)
+				}
+				return until - from
+			}
+		}
+		for i := range 4 {
+			n, err := p.send("a", 1000, 10, send(i))
+			require.NoError(t, err)
+			require.Equal(t, 1000, n)
+		}
+		require.Equal(t, []int{0}, order, "the burst goes out at once")
+		n, err := p.send("b", 1000, 10, send(9))
+		require.NoError(t, err)
+		require.Equal(t, 1000, n)
+		require.Equal(t, []int{0, 9}, order, "another tenant does not wait")
+		p.send("a", 1, 10, func(int, int) int { order = append(order, 4); return 1 }) //nolint:errcheck // as above
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []int{0, 9, 1, 2, 3, 4}, order, "a small one does not overtake")
+		require.Equal(t, 10*time.Second, time.Since(start))
+		require.Zero(t, p.lanes["a"].bytes)
+		require.False(t, p.lanes["a"].busy)
+	})
+}
+
+func TestABroadcastLargerThanTheBurstIsSentInChunks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, start := testPacer(), time.Now()
+		var at []time.Duration
+		_, err := p.send("a", 3000, 10, func(from, until int) int {
+			at = append(at, time.Since(start))
+			return until - from
+		})
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		require.Equal(t, []time.Duration{0, 0, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second}, at)
+	})
+}
+
+func TestWhatWaitsForATenantIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := testPacer()
+		sent := 0
+		send := func(from, until int) int { sent += until - from; return until - from }
+		for range 12 { // 1,000 recipients are 8,000 bytes
+			_, err := p.send("a", 1000, 500, send)
+			require.NoError(t, err)
+		}
+		n, err := p.send("a", 1000, 500, send)
+		require.Zero(t, n)
+		require.Equal(t, contract.CodeRateLimited, contract.CodeOf(err))
+		require.Positive(t, contract.AsError(err).RetryAfter)
+		_, err = p.send("b", 1000, 500, send)
+		require.NoError(t, err)
+
+		start := time.Now()
+		p.flush(context.Background())
+		require.Equal(t, 13_000, sent, "a stop sends what waits, unpaced")
+		require.LessOrEqual(t, time.Since(start), time.Second)
+	})
+}
