@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress fuzz bench-transport readme clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak bench bench-transport readme clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,7 @@ fmt-check:
 
 vet:
 	$(GO) vet ./...
+	$(GO) vet -tags soak ./internal/e2e
 
 lint: ## the linters of .golangci.yml
 	$(LINT) run ./...
@@ -44,6 +45,12 @@ stress: ## the protocol, order and loss tests 20 times under the race detector (
 
 fuzz: ## every fuzz target for FUZZTIME=10m each, two at a time; `make check` replays what they found
 	.ci/fuzz
+
+soak: ## 20 minutes of churn, role changes and database outages under the race detector
+	$(GO) test -race -tags soak -run 'TestSoak$$' -timeout 40m -v ./internal/e2e
+
+bench: ## this server beside Node's socket.io and a bare WebSocket server, about 15 minutes on an idle machine; writes README's table
+	cd cmd/loadtest && BENCH_README=../../README.md $(GO) test -run '^$$' -bench SideBySide -benchtime 1x -timeout 60m .
 
 bench-transport: ## micro benchmarks of the transport
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio

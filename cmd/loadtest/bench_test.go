@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -125,6 +126,9 @@ func (b *bench) run() {
 	for _, c := range crowds {
 		b.compare(c)
 	}
+	if only := os.Getenv("BENCH_ONLY"); only == "" || only == "neighbours" {
+		b.neighbours(small[:10], big(5000))
+	}
 	b.report()
 }
 
@@ -159,42 +163,41 @@ func (b *bench) start() {
 	b.command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", ours, "../realtime")
 	self := filepath.Join(b.folder, "loadtest")
 	b.command("go", "build", "-o", self, ".")
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.folder, "NODE_ENV=production", "NEXTAUTH_SECRET=" + secret,
-		"REALTIME_API_KEY=" + apiKey, "HOSTNAME=127.0.0.1", "LOG_LEVEL=error", "LIMITS=off", "DEDUP_WINDOW=0"}
 	b.servers = []*server{
 		{target: target{name: "this server"}, cmd: exec.Command(ours)},
 		{target: target{name: "Node"}, cmd: exec.Command("node", "node/server.mjs")},
 		{target: target{name: "floor"}, floor: true, cmd: exec.Command(self, "floor")},
 	}
-	for i, s := range b.servers {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(b.b, err)
-		addr := l.Addr().String()
-		_ = l.Close()
-		_, port, _ := net.SplitHostPort(addr)
-		s.url, s.key = "http://"+addr, apiKey
-		s.cmd.Env = append(slices.Clone(env), "PORT="+port)
-		switch i {
-		case 0:
-			s.cmd.Env = append(s.cmd.Env, "DATABASE_URL="+b.db, "OPERATOR_ADDR="+os.Getenv("BENCH_OPERATOR")) // for profiles
-		case 1:
-			s.cmd.Env = append(s.cmd.Env, "DATABASE_URL="+dbtest.PlainURL(b.db))
-		default:
-			s.cmd.Args = append(s.cmd.Args, addr)
-		}
-		s.cmd.Stderr = os.Stderr
-		s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		require.NoError(b.b, s.cmd.Start())
-		s.pid = s.cmd.Process.Pid
-		b.b.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
-		require.Eventually(b.b, func() bool {
-			res, err := http.Get(s.url + "/healthz")
-			if err == nil {
-				_ = res.Body.Close()
-			}
-			return err == nil && res.StatusCode == http.StatusOK
-		}, 60*time.Second, 50*time.Millisecond, s.name)
+	b.launch(b.servers[0], "LIMITS=off", "DATABASE_URL="+b.db, "OPERATOR_ADDR="+os.Getenv("BENCH_OPERATOR")) // for profiles
+	b.launch(b.servers[1], "DATABASE_URL="+dbtest.PlainURL(b.db))
+	b.launch(b.servers[2])
+}
+
+// launch starts a server on a port of its own and waits until it answers.
+func (b *bench) launch(s *server, env ...string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b.b, err)
+	addr := l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	s.url, s.key = "http://"+addr, apiKey
+	s.cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "HOME="+b.folder, "NODE_ENV=production", "NEXTAUTH_SECRET="+secret,
+		"REALTIME_API_KEY="+apiKey, "HOSTNAME=127.0.0.1", "LOG_LEVEL=error", "DEDUP_WINDOW=0", "PORT="+port)
+	if s.floor {
+		s.cmd.Args = append(s.cmd.Args, addr)
 	}
+	s.cmd.Stderr = os.Stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(b.b, s.cmd.Start())
+	s.pid = s.cmd.Process.Pid
+	b.b.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
+	require.Eventually(b.b, func() bool {
+		res, err := http.Get(s.url + "/healthz")
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		return err == nil && res.StatusCode == http.StatusOK
+	}, 60*time.Second, 50*time.Millisecond, s.name)
 }
 
 func (b *bench) command(name string, args ...string) {
@@ -267,6 +270,38 @@ func (b *bench) each(c crowd, run func(*server, *crew, benchCase)) {
 		}
 		crew.close()
 		time.Sleep(500 * time.Millisecond) // the server's side of the closing
+	}
+}
+
+// neighbours measures what tenant B notices of tenant A, which broadcasts to 5,000 sockets without a pause: with broadcasts
+// paced as they are by default, and not at all.
+func (b *bench) neighbours(few, many []person) {
+	for _, mode := range []struct{ name, fanout string }{{"not paced", "FANOUT_PER_SECOND=0"}, {"paced", "FANOUT_PER_SECOND=50000"}} {
+		s := &server{target: target{name: "this server"}, cmd: exec.Command(filepath.Join(b.folder, "realtime"))}
+		b.launch(s, mode.fanout, "DATABASE_URL="+b.db, "MAX_CONNECTIONS_PER_ADDRESS=0", "MAX_CONNECTIONS_PER_USER=0",
+			"HANDSHAKES_PER_SECOND=0", "EMITS_PER_SECOND=0")
+		noisy := b.connect(s, crowd{transport: "websocket", people: many})
+		quiet := b.connect(s, crowd{transport: "websocket", people: few})
+		measure := func(name string) {
+			f, err := quiet.fanOut(b.b.Context(), quiet.tenants(), load{lanes: 1, payload: 200, rate: 500, time: equalRound})
+			require.NoError(b.b, err)
+			b.add("tenant B's messages, "+name+", "+mode.name, s, f)
+		}
+		measure("alone")
+		ctx, stop := context.WithCancel(b.b.Context())
+		var noise sync.WaitGroup
+		noise.Go(func() {
+			body := fmt.Sprintf(`{"tenantId":"t0","event":"noise","data":%q}`, strings.Repeat("x", 200))
+			for ctx.Err() == nil {
+				_ = noisy.emit(ctx, "tenant", body) // 429 is one of the answers
+			}
+		})
+		measure("while A broadcasts")
+		stop()
+		noise.Wait()
+		noisy.close()
+		quiet.close()
+		_ = s.cmd.Process.Kill()
 	}
 }
 

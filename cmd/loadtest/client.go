@@ -41,7 +41,6 @@ type client struct {
 
 	conn   net.Conn
 	writes sync.Mutex // one frame at a time
-	sent   chan struct{}
 
 	ready  chan error // closed, or an error, when connection:success has come
 	told   bool
@@ -64,7 +63,7 @@ func dial(ctx context.Context, s *sink, server, token, transport string) (*clien
 	if transport == "polling" {
 		err = c.openPolling(ctx, server)
 	} else {
-		err = c.openWebSocket(server)
+		err = c.openWebSocket(ctx, server)
 	}
 	if err != nil {
 		return nil, err
@@ -81,12 +80,12 @@ func dial(ctx context.Context, s *sink, server, token, transport string) (*clien
 	return c, nil
 }
 
-func (c *client) openWebSocket(server string) (err error) {
+func (c *client) openWebSocket(ctx context.Context, server string) (err error) {
 	u, err := url.Parse(server)
 	if err != nil {
 		return err
 	}
-	if c.conn, err = net.DialTimeout("tcp", u.Host, 20*time.Second); err != nil {
+	if c.conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.conn, "GET /api/socket?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n"+
@@ -97,11 +96,12 @@ func (c *client) openWebSocket(server string) (err error) {
 	}
 	in := bufio.NewReaderSize(c.conn, 2<<10)
 	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
-	res, err := http.ReadResponse(in, nil)
+	res, err := http.ReadResponse(in, nil) //nolint:bodyclose // a 101 has none, and after anything else the connection is closed
 	if err != nil {
 		return err
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
+		_ = c.conn.Close()
 		return fmt.Errorf("%w: %s", errRefused, res.Status)
 	}
 	_ = c.conn.SetReadDeadline(time.Time{})

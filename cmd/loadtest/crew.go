@@ -64,10 +64,10 @@ func connect(ctx context.Context, t target, people []person, transport string, a
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+			within, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
 			began := time.Now()
-			one, err := dial(ctx, c.sink, t.url, p.Token, transport)
+			one, err := dial(within, c.sink, t.url, p.Token, transport)
 			if err != nil {
 				failed.Add(1)
 				first.CompareAndSwap(nil, &err)
@@ -224,8 +224,8 @@ func (c *crew) asks(ctx context.Context, l load) (figures, error) {
 						time.Sleep(time.Until(due))
 						at = due
 					}
-					ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-					err := one.ask(ctx, n, `["presence:update","`+[]string{"online", "away"}[n%2]+`"]`)
+					within, cancel := context.WithTimeout(ctx, 20*time.Second)
+					err := one.ask(within, n, `["presence:update","`+[]string{"online", "away"}[n%2]+`"]`)
 					cancel()
 					if err != nil {
 						failed.Add(1)

@@ -30,8 +30,9 @@ LIMITS=off, or its limits are what is measured.
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		_, _ = fmt.Fprintln(os.Stderr, "loadtest:", err)
 		os.Exit(1)
 	}
@@ -61,9 +62,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	f.SetOutput(progress)
 	f.Usage = func() { _, _ = fmt.Fprint(progress, usage); f.PrintDefaults() }
 	f.StringVar(&s.target.url, "url", "http://localhost:3000", "the server")
-	f.StringVar(&s.target.key, "key", os.Getenv("REALTIME_API_KEY"), "API key of the emit endpoints")
+	f.StringVar(&s.target.key, "key", "", "API key of the emit endpoints")
 	f.IntVar(&s.target.pid, "pid", 0, "process id of the server: its CPU and memory are measured (Linux)")
-	f.StringVar(&s.secret, "secret", os.Getenv("NEXTAUTH_SECRET"), "the server's session secret: sessions are made with it")
+	f.StringVar(&s.secret, "secret", "", "the server's session secret: sessions are made with it")
 	f.StringVar(&s.users, "users", "", "file with users")
 	f.StringVar(&s.transport, "transport", "websocket", "websocket or polling")
 	f.StringVar(&s.scenario, "scenario", "mixed", "idle, broadcast (to tenants), direct (to users), events, notifications, mixed, or storm")

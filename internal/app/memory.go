@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -40,6 +41,8 @@ func (trimmer) Run(ctx context.Context) error {
 			burst = true
 		case burst && allocated < trimQuiet:
 			burst = false
+			runtime.GC() // a collection halves a stack that is too large, once
+			runtime.GC()
 			debug.FreeOSMemory()
 		}
 	}

@@ -86,9 +86,11 @@ type session struct {
 	socket *sio.Socket
 	events *rate.Limiter // nil: no limit
 
-	timers struct {
+	expiry struct {
 		sync.Mutex
-		expiring, expired *time.Timer
+		timer   *time.Timer // tells of the session's end, then ends it
+		noticed bool        // the timer's own
+		stopped bool
 	}
 }
 

@@ -39,7 +39,8 @@ func TestBroadcastsOverTheRateWaitInOrderAndDelayNobodyElse(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1000, n)
 		require.Equal(t, []int{0, 9}, order, "another tenant does not wait")
-		p.send("a", 1, 10, func(int, int) int { order = append(order, 4); return 1 }) //nolint:errcheck // as above
+		_, err = p.send("a", 1, 10, func(int, int) int { order = append(order, 4); return 1 })
+		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		require.Equal(t, []int{0, 9, 1, 2, 3, 4}, order, "a small one does not overtake")

@@ -52,7 +52,7 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 		h.opts.Logger.Log(ctx, level, "socket refused", slog.String("code", string(e.Code)), slog.Any("cause", e.Cause))
 		return nil, &sio.ConnectError{Message: e.Message, Data: map[string]any{"code": e.Code}}
 	}
-	if max := h.opts.MaxPerUser; max > 0 && h.socketsOf(u.ID) >= max {
+	if most := h.opts.MaxPerUser; most > 0 && h.socketsOf(u.ID) >= most {
 		h.opts.Metrics.refusals.WithLabelValues(string(contract.CodeRateLimited)).Inc()
 		return nil, &sio.ConnectError{Message: textTooManySockets,
 			Data: limited{Code: contract.CodeRateLimited, RetryAfter: time.Minute.Milliseconds()}}
@@ -97,12 +97,26 @@ func (h *Hub) disconnected(s *sio.Socket, reason string) {
 // watchExpiry tells the socket before its session ends, and ends it then.
 func (h *Hub) watchExpiry(ses *session, now time.Time) {
 	left := ses.user.ExpiresAt.Sub(now)
-	ses.timers.Lock()
-	defer ses.timers.Unlock()
-	ses.timers.expired = time.AfterFunc(max(left, 0)+expiryTolerance, func() { ses.socket.Kick(reasonExpired) })
-	ses.timers.expiring = time.AfterFunc(max(left-h.opts.ExpiryNotice, 0), func() {
-		h.emit(ses, contract.EventAuthExpiring, contract.AuthExpiring{ExpiresAt: contract.At(ses.user.ExpiresAt)})
+	ses.expiry.Lock()
+	defer ses.expiry.Unlock()
+	notice := max(left-h.opts.ExpiryNotice, 0)
+	ses.expiry.timer = time.AfterFunc(notice, func() {
+		if !ses.expiry.noticed {
+			ses.expiry.noticed = true // one timer for both: there is one a socket
+			h.emit(ses, contract.EventAuthExpiring, contract.AuthExpiring{ExpiresAt: contract.At(ses.user.ExpiresAt)})
+			ses.rearm(max(left, 0) + expiryTolerance - notice)
+			return
+		}
+		ses.socket.Kick(reasonExpired)
 	})
+}
+
+func (s *session) rearm(d time.Duration) {
+	s.expiry.Lock()
+	defer s.expiry.Unlock()
+	if !s.expiry.stopped {
+		s.expiry.timer.Reset(d)
+	}
 }
 
 // owner is whose notifications the socket's user may touch.
@@ -111,10 +125,10 @@ func (s *session) owner() inbox.User {
 }
 
 func (s *session) stopTimers() {
-	s.timers.Lock()
-	defer s.timers.Unlock()
-	s.timers.expired.Stop()
-	s.timers.expiring.Stop()
+	s.expiry.Lock()
+	defer s.expiry.Unlock()
+	s.expiry.stopped = true
+	s.expiry.timer.Stop()
 }
 
 // AccountChanged ends the connections of a user whose right has changed; identity calls it.
