@@ -55,6 +55,11 @@ type Service struct {
 	opts Options
 	done *doneList
 
+	tenants struct {
+		sync.Mutex
+		seen map[string]time.Time // when the tenant existed; see tenantExists
+	}
+
 	flights struct {
 		sync.Mutex
 		running map[string]*flight // by idempotency key
@@ -82,6 +87,7 @@ func New(st *store.Store, b Broadcaster, o Options) *Service {
 		o.Metrics = NewMetrics(nil)
 	}
 	s := &Service{st: st, out: b, opts: o, done: newDoneList(st.Outbox, o)}
+	s.tenants.seen = map[string]time.Time{}
 	s.flights.running = map[string]*flight{}
 	return s
 }

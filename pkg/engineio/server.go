@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -99,7 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case q.Get("EIO") != "4":
 		s.refuse(w, r, unsupported, "EIO")
 	case sid == "":
-		s.handshake(w, r, transport)
+		s.handshake(w, r, transport, q)
 	default:
 		s.mu.RLock()
 		c := s.conns[sid]
@@ -120,7 +121,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // handshake opens a connection (protocol, "Handshake").
-func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport string) {
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport string, q url.Values) {
 	if r.Method != http.MethodGet {
 		s.refuse(w, r, badMethod, "method")
 		return
@@ -150,7 +151,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	if s.opts.InBytes > 0 {
 		c.budget, c.ended = rate.NewLimiter(rate.Limit(s.opts.InBytes), s.opts.InBurst), make(chan struct{})
 	}
-	c.first.Store(&Handshake{Header: r.Header, Query: r.URL.Query(), URL: r.URL.RequestURI(), Host: r.Host,
+	c.first.Store(&Handshake{Header: r.Header, Query: q, URL: r.URL.RequestURI(), Host: r.Host,
 		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
 	var in *bufio.Reader
 	if transport == WebSocket {
