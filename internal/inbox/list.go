@@ -168,7 +168,7 @@ func readCursor(s string) (at time.Time, id string, ok bool) {
 	rest, ok := strings.CutPrefix(string(b), cursorVersion)
 	ms, id, cut := strings.Cut(rest, ".")
 	n, err := strconv.ParseInt(ms, 10, 64)
-	const year9999 = 253402300799999 // the last millisecond that both databases can compare
+	const year9999 = 253402300799999            // the last millisecond that both databases can compare
 	canonical := ms == strconv.FormatInt(n, 10) // no leading zeros, no sign
 	if !ok || !cut || err != nil || !canonical || n < 0 || n > year9999 || !plausible(id) {
 		return at, "", false

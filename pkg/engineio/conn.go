@@ -165,7 +165,7 @@ func (c *Conn) flush() {
 	case c.ws != nil:
 		if !c.writing {
 			c.writing = true
-			go c.writeLoop()
+			c.srv.writers.write(c)
 		}
 	case c.poll != nil:
 		c.answerPoll()

@@ -37,13 +37,14 @@ type Server struct {
 	from    map[string]int // connections by address, those under way included; nil without MaxConnsPerAddr
 	down    bool
 
+	writers   *writers
 	gone      sync.WaitGroup // connections whose Close has not been handed up
 	lingering group          // goroutines that read or close a WebSocket
 }
 
 // NewServer returns a server that calls h.
 func NewServer(h Handler, o Options) *Server {
-	s := &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}}
+	s := &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}, writers: newWriters()}
 	if s.opts.MaxConnsPerAddr > 0 {
 		s.from = map[string]int{}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -19,14 +20,12 @@ import (
 // unread bytes in the kernel would reset the connection and with it what the peer has not read yet.
 const linger = 2 * time.Second
 
-// joinBytes is up to which size queued frames are copied into one write; beyond it they go out as one writev.
-const joinBytes = 16 << 10
-
 // wsConn is one WebSocket. Whole frames are written through it, so that they never interleave.
 type wsConn struct {
 	net.Conn
 	c      *Conn
 	server *Server
+	raw    syscall.RawConn // of Conn; nil where there is none: then every write may wait
 	writes sync.Mutex
 	ended  atomic.Bool
 	probed bool        // guarded by Conn.mu: it has sent its probe
@@ -47,6 +46,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (ws *ws
 	}
 	_ = raw.SetDeadline(time.Time{})
 	ws = &wsConn{Conn: raw, c: c, server: s}
+	if plain, ok := raw.(syscall.Conn); ok && canTry {
+		ws.raw, _ = plain.SyscallConn()
+	}
 	var from io.Reader = raw
 	// A quick client's first frames may be in net/http's buffer already, which is given up: it is far larger than ours.
 	if n := buffered.Reader.Buffered(); n > 0 {
@@ -85,40 +87,36 @@ func isKey(key string) bool {
 func (w *wsConn) Write(b []byte) (int, error) {
 	w.writes.Lock()
 	defer w.writes.Unlock()
-	_ = w.SetWriteDeadline(time.Now().Add(w.server.opts.WriteTimeout))
-	return w.Conn.Write(b)
+	n := 0
+	err := w.blocking(func() (err error) {
+		n, err = w.Conn.Write(b)
+		return err
+	})
+	return n, err
 }
 
-var joinPool = sync.Pool{New: func() any { b := make([]byte, 0, joinBytes); return &b }}
-
-// writePackets writes packets in one system call.
+// writePackets writes packets as one writev.
 func (w *wsConn) writePackets(packets []*Packet) error {
-	if len(packets) == 1 {
-		_, err := w.Write(packets[0].frame)
-		return err
-	}
-	n := 0
-	for _, p := range packets {
-		n += len(p.frame)
-	}
-	if n <= joinBytes {
-		b := joinPool.Get().(*[]byte)
-		defer joinPool.Put(b)
-		joined := (*b)[:0]
-		for _, p := range packets {
-			joined = append(joined, p.frame...)
-		}
-		_, err := w.Write(joined)
-		return err
-	}
 	bufs := make(net.Buffers, len(packets))
 	for i, p := range packets {
 		bufs[i] = p.frame
 	}
 	w.writes.Lock()
 	defer w.writes.Unlock()
+	return w.blocking(func() error {
+		_, err := bufs.WriteTo(w.Conn)
+		return err
+	})
+}
+
+// blocking runs a write that may wait for the peer, within WriteTimeout. The deadline does not stay: it would fail a later
+// write that does not wait. The lock is held.
+func (w *wsConn) blocking(write func() error) error {
 	_ = w.SetWriteDeadline(time.Now().Add(w.server.opts.WriteTimeout))
-	_, err := bufs.WriteTo(w.Conn)
+	err := write()
+	if !w.ended.Load() {
+		_ = w.SetWriteDeadline(time.Time{})
+	}
 	return err
 }
 
@@ -146,39 +144,6 @@ func (w *wsConn) close(code uint16) {
 		}
 		_ = w.Close()
 	})
-}
-
-// writeLoop writes the queue until it is empty. One runs at a time.
-func (c *Conn) writeLoop() {
-	for {
-		c.mu.Lock()
-		if c.done || len(c.queue) == 0 {
-			c.writing = false
-			reason, flushed := c.closing, c.flushed
-			c.flushed = nil
-			c.mu.Unlock()
-			if flushed != nil {
-				flushed()
-			}
-			if reason != nil {
-				c.cut(*reason) // all is flushed
-			}
-			return
-		}
-		batch, n, w := c.queue, c.bytes, c.ws
-		c.queue = nil
-		c.mu.Unlock()
-		if err := w.writePackets(batch); err != nil {
-			c.cut(CloseTransport)
-			return
-		}
-		c.srv.opts.Metrics.sent(n)
-		c.mu.Lock()
-		if !c.done {
-			c.bytes -= n
-		}
-		c.mu.Unlock()
-	}
 }
 
 // serveUpgrade takes the WebSocket that a polling client wants to change to.
