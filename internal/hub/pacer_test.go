@@ -61,6 +61,7 @@ func TestABroadcastLargerThanTheBurstIsSentInChunks(t *testing.T) {
 		})
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, []time.Duration{0, 0, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second}, at)
 	})
 }

@@ -162,7 +162,7 @@ func readCursor(s string) (at time.Time, id string, ok bool) {
 		return at, "", false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil {
+	if err != nil || base64.RawURLEncoding.EncodeToString(b) != s { // Go passes over line ends
 		return at, "", false
 	}
 	rest, ok := strings.CutPrefix(string(b), cursorVersion)
