@@ -63,6 +63,13 @@ func (n *Notifications) filter(o Owner, p Page) (string, []any) {
 	return where + ` AND ` + within, append(args, `"eventType":`+string(quoted))
 }
 
+// shown selects the rows of a condition with the columns that an inbox shows, and no others: who a row went to is in it,
+// too, with the email address.
+func (n *Notifications) shown(where string) string {
+	return `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt", "appointmentId"
+		FROM ` + n.s.t("notification_logs") + ` WHERE ` + where
+}
+
 // List returns a page of the owner's notifications, newest first; rows of the same millisecond by descending id.
 func (n *Notifications) List(ctx context.Context, o Owner, p Page) ([]models.NotificationLog, error) {
 	if !plausible(o.TenantID, o.ID) {
@@ -76,9 +83,8 @@ func (n *Notifications) List(ctx context.Context, o Owner, p Page) ([]models.Not
 		args = append(args, before, before, p.BeforeID)
 	}
 	var rows []models.NotificationLog
-	_, err := n.s.find(ctx, "notifications.list", &rows, `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt",
-		"appointmentId" FROM `+n.s.t("notification_logs")+` WHERE `+where+` ORDER BY "createdAt" DESC, id DESC LIMIT ? OFFSET ?`,
-		append(args, p.Limit, p.Offset)...)
+	_, err := n.s.find(ctx, "notifications.list", &rows,
+		n.shown(where)+` ORDER BY "createdAt" DESC, id DESC LIMIT ? OFFSET ?`, append(args, p.Limit, p.Offset)...)
 	if err != nil {
 		return nil, fmt.Errorf("list notifications: %w", err)
 	}
@@ -109,8 +115,7 @@ func (n *Notifications) One(ctx context.Context, o Owner, id string) (*models.No
 	}
 	own, args := o.own()
 	var rows []models.NotificationLog
-	_, err := n.s.find(ctx, "notifications.one", &rows, `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt",
-		"appointmentId" FROM `+n.s.t("notification_logs")+` WHERE id = ? AND `+own, append([]any{id}, args...)...)
+	_, err := n.s.find(ctx, "notifications.one", &rows, n.shown(`id = ? AND `+own), append([]any{id}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("load notification: %w", err)
 	}
