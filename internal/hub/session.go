@@ -10,7 +10,6 @@ import (
 
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/identity"
-	"github.com/citaplanner/realtime/internal/inbox"
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -97,11 +96,6 @@ func (h *Hub) watchExpiry(ses *session, now time.Time) {
 	ses.timers.expiring = time.AfterFunc(max(left-h.opts.ExpiryNotice, 0), func() {
 		h.emit(ses, contract.EventAuthExpiring, contract.AuthExpiring{ExpiresAt: contract.At(ses.user.ExpiresAt)})
 	})
-}
-
-// owner is whose notifications the socket's user may touch.
-func (s *session) owner() inbox.User {
-	return inbox.User{TenantID: s.user.TenantID, ID: s.user.ID, Portal: s.user.Portal}
 }
 
 func (s *session) stopTimers() {
