@@ -125,6 +125,39 @@ func (n *Notifications) One(ctx context.Context, o Owner, id string) (*models.No
 	return &rows[0], nil
 }
 
+// MarkRead gives a notification of the owner its readAt and reports whether there is one. A row that was read before
+// keeps its first time.
+func (n *Notifications) MarkRead(ctx context.Context, o Owner, id string) (bool, error) {
+	if !plausible(o.TenantID, o.ID, id) {
+		return false, nil
+	}
+	now := n.s.now()
+	own, args := o.own()
+	count, err := n.s.exec(ctx, "notifications.mark_read", `UPDATE `+n.s.t("notification_logs")+`
+		SET "updatedAt" = CASE WHEN "readAt" IS NULL THEN `+n.s.param("timestamp")+` ELSE "updatedAt" END,
+			"readAt" = coalesce("readAt", ?)
+		WHERE id = ? AND `+own, append([]any{now, now, id}, args...)...)
+	if err != nil {
+		return false, fmt.Errorf("mark notification as read: %w", err)
+	}
+	return count > 0, nil
+}
+
+// MarkAllRead gives all unread notifications of the owner readAt and returns how many there were.
+func (n *Notifications) MarkAllRead(ctx context.Context, o Owner) (int64, error) {
+	if !plausible(o.TenantID, o.ID) {
+		return 0, nil
+	}
+	now := n.s.now()
+	own, args := o.own()
+	count, err := n.s.exec(ctx, "notifications.mark_all_read", `UPDATE `+n.s.t("notification_logs")+`
+		SET "readAt" = ?, "updatedAt" = ? WHERE "readAt" IS NULL AND `+own, append([]any{now, now}, args...)...)
+	if err != nil {
+		return 0, fmt.Errorf("mark all notifications as read: %w", err)
+	}
+	return count, nil
+}
+
 // Delete removes a notification of the owner and reports whether there was one.
 func (n *Notifications) Delete(ctx context.Context, o Owner, id string) (bool, error) {
 	if !plausible(o.TenantID, o.ID, id) {

@@ -65,10 +65,7 @@ func New(st *store.Store, b Broadcaster, o Options) *Inbox {
 // notification:read:success to the user's sockets. CodeInvalid when the id can be none, CodeNotFound when there is no
 // such notification, or it is somebody else's; both messages may be shown.
 func (i *Inbox) MarkRead(ctx context.Context, u User, notificationID string) error {
-	err := one(notificationID, func() (bool, error) {
-		return i.st.Notifications.MarkRead(ctx, u.TenantID, u.ID, notificationID)
-	})
-	if err != nil {
+	if err := one(ctx, u, notificationID, i.st.Notifications.MarkRead); err != nil {
 		return err
 	}
 	i.opts.Metrics.read.Inc()
@@ -76,13 +73,12 @@ func (i *Inbox) MarkRead(ctx context.Context, u User, notificationID string) err
 	return nil
 }
 
-// one does to a notification what do does, which reports whether the user has it; what it was that a caller got wrong
-// is said in one way.
-func one(notificationID string, do func() (found bool, err error)) error {
+// one does to a notification what do does, which reports whether the user has it.
+func one(ctx context.Context, u User, notificationID string, do func(context.Context, User, string) (bool, error)) error {
 	if !plausible(notificationID) {
 		return contract.InvalidField("notificationId", textBadID)
 	}
-	switch found, err := do(); {
+	switch found, err := do(ctx, u, notificationID); {
 	case err != nil:
 		return err
 	case !found:
@@ -93,7 +89,7 @@ func one(notificationID string, do func() (found bool, err error)) error {
 
 // MarkAllRead does the same for all unread notifications of the user in the tenant, and returns how many there were.
 func (i *Inbox) MarkAllRead(ctx context.Context, u User) (int64, error) {
-	count, err := i.st.Notifications.MarkAllRead(ctx, u.TenantID, u.ID)
+	count, err := i.st.Notifications.MarkAllRead(ctx, u)
 	if err != nil {
 		return 0, err
 	}
@@ -120,8 +116,7 @@ func (i *Inbox) Read(ctx context.Context, u User, notificationID string) (Item, 
 // Delete removes one notification of the user and sends notification:deleted to the user's sockets. Errors are those of
 // MarkRead.
 func (i *Inbox) Delete(ctx context.Context, u User, notificationID string) error {
-	err := one(notificationID, func() (bool, error) { return i.st.Notifications.Delete(ctx, u, notificationID) })
-	if err != nil {
+	if err := one(ctx, u, notificationID, i.st.Notifications.Delete); err != nil {
 		return err
 	}
 	i.opts.Metrics.deleted.Inc()

@@ -94,7 +94,7 @@ func TestReadingOneTellsTheUsersDevicesAndKeepsTheFirstTime(t *testing.T) {
 
 func TestAPortalUserReadsTheirOwn(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
-		me := inbox.User{TenantID: s.a.ID, ID: s.a.Portal}
+		me := inbox.User{TenantID: s.a.ID, ID: s.a.Portal, Portal: true}
 		s.add("one", s.a.ID, s.a.Portal, true)
 		s.add("two", s.a.ID, s.a.Portal, true)
 		require.NoError(t, s.MarkRead(t.Context(), me, "one"))
@@ -163,5 +163,23 @@ func TestABroadcastErrorLeavesItRead(t *testing.T) {
 		s.out.fail = errors.New("the bus is down")
 		require.NoError(t, s.MarkRead(t.Context(), me, "n"))
 		require.NotNil(t, s.readAt("n"))
+	})
+}
+
+// The app writes rows to a user without naming the user by userId; no list shows them (Owner), so that nothing else may
+// touch them either: a read that answers 404 must not have read anything.
+func TestARowThatNoListShowsIsNotFoundByAnything(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		me := inbox.User{TenantID: s.a.ID, ID: s.a.Admin}
+		s.add("unowned", s.a.ID, s.a.Admin, true)
+		list, err := s.List(t.Context(), me, inbox.Query{})
+		require.NoError(t, err)
+		require.Empty(t, list.Notifications)
+		_, err = s.Read(t.Context(), me, "unowned")
+		require.Equal(t, contract.CodeNotFound, contract.CodeOf(err))
+		require.Equal(t, contract.CodeNotFound, contract.CodeOf(s.MarkRead(t.Context(), me, "unowned")))
+		require.Equal(t, contract.CodeNotFound, contract.CodeOf(s.Delete(t.Context(), me, "unowned")))
+		require.Nil(t, s.readAt("unowned"))
+		require.Empty(t, s.out.take())
 	})
 }
