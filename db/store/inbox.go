@@ -158,6 +158,25 @@ func (n *Notifications) MarkAllRead(ctx context.Context, o Owner) (int64, error)
 	return count, nil
 }
 
+// Present lists those of ids whose rows are still there, in one query, whoever they belong to.
+func (n *Notifications) Present(ctx context.Context, ids []string) (map[string]bool, error) {
+	list := idList(ids)
+	if list == "" {
+		return map[string]bool{}, nil
+	}
+	var found []string
+	_, err := n.s.find(ctx, "notifications.present", &found,
+		`SELECT id FROM `+n.s.t("notification_logs")+` WHERE id `+n.s.inIDs(), list)
+	if err != nil {
+		return nil, fmt.Errorf("look for notifications: %w", err)
+	}
+	present := make(map[string]bool, len(found))
+	for _, id := range found {
+		present[id] = true
+	}
+	return present, nil
+}
+
 // Delete removes a notification of the owner and reports whether there was one.
 func (n *Notifications) Delete(ctx context.Context, o Owner, id string) (bool, error) {
 	if !plausible(o.TenantID, o.ID, id) {
