@@ -47,20 +47,24 @@ func (n *Notifications) filter(o Owner, p Page) (string, []any) {
 	if p.Type == "" {
 		return where, args
 	}
-	within := `strpos(metadata, ?) > 0`
+	// metadata is text that need not be JSON, so that it cannot be cast. Whoever writes an eventType writes it so, and before
+	// the data, which may hold a member of that name, too: the first one counts.
+	at := `strpos(metadata, ?)`
 	if n.s.dialect == SQLite {
-		within = `instr(metadata, ?) > 0`
+		at = `instr(metadata, ?)`
 	}
-	// metadata is text that need not be JSON, so that it cannot be cast. Whoever writes an eventType writes it so.
-	if label := strings.ToUpper(p.Type) == p.Type; label {
-		where += ` AND CAST(type AS text) = ? AND (metadata IS NULL OR NOT ` + within + `)`
-		return where, append(args, p.Type, `"eventType":"`)
-	}
-	quoted, err := json.Marshal(p.Type)
-	if err != nil { // a string
-		quoted = []byte(`""`)
-	}
-	return where + ` AND ` + within, append(args, `"eventType":`+string(quoted))
+	const member = `"eventType":"`
+	where += ` AND (` + at + ` = nullif(` + at + `, 0) OR CAST(type AS text) = ? AND coalesce(` + at + `, 0) = 0)`
+	return where, append(args, `"eventType":`+jsonText(p.Type), member, p.Type, member)
+}
+
+// jsonText is a text as the rows' writers, JSON.stringify among them, write it into JSON: with <, > and & as they are.
+func jsonText(s string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string, into memory: cannot fail
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // shown selects the rows of a condition with the columns that an inbox shows, and no others: who a row went to is in it,

@@ -183,3 +183,42 @@ func TestARowThatNoListShowsIsNotFoundByAnything(t *testing.T) {
 		require.Empty(t, s.out.take())
 	})
 }
+
+func TestAListOfOneTypeShowsThatTypeAndNoOther(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		me := inbox.User{TenantID: s.a.ID, ID: s.a.Admin}
+		real := func(eventType, data string) *string {
+			text := `{"isRealtime":true,"eventType":` + eventType + `,"eventData":` + data + `,"priority":"high"}`
+			return &text
+		}
+		other := `{"campaign":"x"}`
+		for id, metadata := range map[string]*string{
+			"created": real(`"appointment:created"`, `{"eventType":"nested","text":"\"eventType\":\"quoted\""}`),
+			"capital": real(`"ALERTA"`, `null`), "html": real(`"a<b>&c"`, `null`), "accent": real(`"año \"1\""`, `null`),
+			"none": nil, "other": &other, "no JSON": new(string),
+		} {
+			row := models.NotificationLog{ID: id, Type: "PROMOTION", Channel: "PUSH", RecipientID: s.a.Admin, RecipientName: "x",
+				RecipientContact: "x", Message: "m", Metadata: metadata, Status: "SENT", TenantID: s.a.ID, UserID: &s.a.Admin,
+				CreatedAt: dbtest.Now, UpdatedAt: dbtest.Now}
+			s.world.Insert(&row)
+		}
+		all, err := s.List(t.Context(), me, inbox.Query{})
+		require.NoError(t, err)
+		require.Len(t, all.Notifications, 7)
+		want := map[string][]string{"nested": nil, "quoted": nil, "ALERT": nil, "%": nil} // by type
+		for _, n := range all.Notifications {
+			want[n.Type] = append(want[n.Type], n.ID)
+		}
+		require.Len(t, want["PROMOTION"], 3)
+		require.Contains(t, want, `año "1"`)
+		for kind, ids := range want {
+			list, err := s.List(t.Context(), me, inbox.Query{Type: kind})
+			require.NoError(t, err)
+			var got []string
+			for _, n := range list.Notifications {
+				got = append(got, n.ID)
+			}
+			require.Equal(t, ids, got, kind)
+		}
+	})
+}
