@@ -47,20 +47,31 @@ func (n *Notifications) filter(o Owner, p Page) (string, []any) {
 	if p.Type == "" {
 		return where, args
 	}
-	within := `strpos(metadata, ?) > 0`
+	// metadata is text that need not be JSON, so that it cannot be cast. Whoever writes an eventType writes it so, and before
+	// the data, which may hold a member of that name, too: the first one counts.
+	at := `strpos(metadata, ?)`
 	if n.s.dialect == SQLite {
-		within = `instr(metadata, ?) > 0`
+		at = `instr(metadata, ?)`
 	}
-	// metadata is text that need not be JSON, so that it cannot be cast. Whoever writes an eventType writes it so.
-	if label := strings.ToUpper(p.Type) == p.Type; label {
-		where += ` AND CAST(type AS text) = ? AND (metadata IS NULL OR NOT ` + within + `)`
-		return where, append(args, p.Type, `"eventType":"`)
-	}
-	quoted, err := json.Marshal(p.Type)
-	if err != nil { // a string
-		quoted = []byte(`""`)
-	}
-	return where + ` AND ` + within, append(args, `"eventType":`+string(quoted))
+	const member = `"eventType":"`
+	where += ` AND (` + at + ` = nullif(` + at + `, 0) OR CAST(type AS text) = ? AND coalesce(` + at + `, 0) = 0)`
+	return where, append(args, `"eventType":`+jsonText(p.Type), member, p.Type, member)
+}
+
+// jsonText is a text as the rows' writers, JSON.stringify among them, write it into JSON: with <, > and & as they are.
+func jsonText(s string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string, into memory: cannot fail
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// shown selects the rows of a condition with the columns that an inbox shows, and no others: who a row went to is in it,
+// too, with the email address.
+func (n *Notifications) shown(where string) string {
+	return `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt", "appointmentId"
+		FROM ` + n.s.t("notification_logs") + ` WHERE ` + where
 }
 
 // List returns a page of the owner's notifications, newest first; rows of the same millisecond by descending id.
@@ -76,9 +87,8 @@ func (n *Notifications) List(ctx context.Context, o Owner, p Page) ([]models.Not
 		args = append(args, before, before, p.BeforeID)
 	}
 	var rows []models.NotificationLog
-	_, err := n.s.find(ctx, "notifications.list", &rows, `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt",
-		"appointmentId" FROM `+n.s.t("notification_logs")+` WHERE `+where+` ORDER BY "createdAt" DESC, id DESC LIMIT ? OFFSET ?`,
-		append(args, p.Limit, p.Offset)...)
+	_, err := n.s.find(ctx, "notifications.list", &rows,
+		n.shown(where)+` ORDER BY "createdAt" DESC, id DESC LIMIT ? OFFSET ?`, append(args, p.Limit, p.Offset)...)
 	if err != nil {
 		return nil, fmt.Errorf("list notifications: %w", err)
 	}
@@ -109,8 +119,7 @@ func (n *Notifications) One(ctx context.Context, o Owner, id string) (*models.No
 	}
 	own, args := o.own()
 	var rows []models.NotificationLog
-	_, err := n.s.find(ctx, "notifications.one", &rows, `SELECT id, type, channel, message, metadata, status, "readAt", "createdAt",
-		"appointmentId" FROM `+n.s.t("notification_logs")+` WHERE id = ? AND `+own, append([]any{id}, args...)...)
+	_, err := n.s.find(ctx, "notifications.one", &rows, n.shown(`id = ? AND `+own), append([]any{id}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("load notification: %w", err)
 	}
@@ -118,6 +127,58 @@ func (n *Notifications) One(ctx context.Context, o Owner, id string) (*models.No
 		return nil, nil
 	}
 	return &rows[0], nil
+}
+
+// MarkRead gives a notification of the owner its readAt and reports whether there is one. A row that was read before
+// keeps its first time.
+func (n *Notifications) MarkRead(ctx context.Context, o Owner, id string) (bool, error) {
+	if !plausible(o.TenantID, o.ID, id) {
+		return false, nil
+	}
+	now := n.s.now()
+	own, args := o.own()
+	count, err := n.s.exec(ctx, "notifications.mark_read", `UPDATE `+n.s.t("notification_logs")+`
+		SET "updatedAt" = CASE WHEN "readAt" IS NULL THEN `+n.s.param("timestamp")+` ELSE "updatedAt" END,
+			"readAt" = coalesce("readAt", ?)
+		WHERE id = ? AND `+own, append([]any{now, now, id}, args...)...)
+	if err != nil {
+		return false, fmt.Errorf("mark notification as read: %w", err)
+	}
+	return count > 0, nil
+}
+
+// MarkAllRead gives all unread notifications of the owner readAt and returns how many there were.
+func (n *Notifications) MarkAllRead(ctx context.Context, o Owner) (int64, error) {
+	if !plausible(o.TenantID, o.ID) {
+		return 0, nil
+	}
+	now := n.s.now()
+	own, args := o.own()
+	count, err := n.s.exec(ctx, "notifications.mark_all_read", `UPDATE `+n.s.t("notification_logs")+`
+		SET "readAt" = ?, "updatedAt" = ? WHERE "readAt" IS NULL AND `+own, append([]any{now, now}, args...)...)
+	if err != nil {
+		return 0, fmt.Errorf("mark all notifications as read: %w", err)
+	}
+	return count, nil
+}
+
+// Present lists those of ids whose rows are still there, in one query, whoever they belong to.
+func (n *Notifications) Present(ctx context.Context, ids []string) (map[string]bool, error) {
+	list := idList(ids)
+	if list == "" {
+		return map[string]bool{}, nil
+	}
+	var found []string
+	_, err := n.s.find(ctx, "notifications.present", &found,
+		`SELECT id FROM `+n.s.t("notification_logs")+` WHERE id `+n.s.inIDs(), list)
+	if err != nil {
+		return nil, fmt.Errorf("look for notifications: %w", err)
+	}
+	present := make(map[string]bool, len(found))
+	for _, id := range found {
+		present[id] = true
+	}
+	return present, nil
 }
 
 // Delete removes a notification of the owner and reports whether there was one.

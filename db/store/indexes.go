@@ -35,19 +35,36 @@ func (i recommended) in(found []index) int {
 	return slices.IndexFunc(found, func(x index) bool { return strings.HasPrefix(x.columns+",", prefix) })
 }
 
-// MissingIndexes names the recommended indexes that are missing or not valid.
-func (s *Store) MissingIndexes(ctx context.Context) ([]string, error) {
+// lacking is a recommended index that no query can use; broken names what an interrupted run left of it, "" for nothing.
+type lacking struct {
+	recommended
+	broken string
+}
+
+// lackingIndexes are the recommended indexes that are missing or not valid.
+func (s *Store) lackingIndexes(ctx context.Context) (lack []lacking, err error) {
 	found, err := s.indexes(ctx, "notification_logs")
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
 	for _, want := range recommendedIndexes {
-		if i := want.in(found); i < 0 || !found[i].valid {
-			missing = append(missing, want.name())
+		switch i := want.in(found); {
+		case i < 0:
+			lack = append(lack, lacking{want, ""})
+		case !found[i].valid:
+			lack = append(lack, lacking{want, found[i].name})
 		}
 	}
-	return missing, nil
+	return lack, nil
+}
+
+// MissingIndexes names the recommended indexes that are missing or not valid.
+func (s *Store) MissingIndexes(ctx context.Context) (names []string, err error) {
+	lack, err := s.lackingIndexes(ctx)
+	for _, l := range lack {
+		names = append(names, l.name())
+	}
+	return names, err
 }
 
 // MakeIndexes makes the recommended indexes that are missing, without locking anybody out, and returns their names. It
@@ -57,23 +74,20 @@ func (s *Store) MakeIndexes(ctx context.Context) (made []string, err error) {
 	if s.inTx {
 		return nil, errors.New("make indexes: not within a transaction")
 	}
-	found, err := s.indexes(ctx, "notification_logs")
-	if err != nil {
-		return nil, fmt.Errorf("make indexes: %w", err)
-	}
 	db, done, err := s.migrationDB(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make indexes: %w", err)
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	for _, want := range recommendedIndexes {
-		i := want.in(found)
-		if i >= 0 && found[i].valid {
-			continue
-		}
+	// Under the lock: before it, what another run is making now would be taken for left behind, and dropped.
+	lack, err := s.lackingIndexes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make indexes: %w", err)
+	}
+	for _, want := range lack {
 		statements := []string{want.create(s)}
-		if i >= 0 {
-			statements = append([]string{`DROP INDEX CONCURRENTLY IF EXISTS ` + s.t(found[i].name)}, statements...)
+		if want.broken != "" {
+			statements = append([]string{`DROP INDEX CONCURRENTLY IF EXISTS ` + s.t(want.broken)}, statements...)
 		}
 		for _, statement := range statements {
 			if _, err := db.ExecContext(ctx, statement); err != nil {

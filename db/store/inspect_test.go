@@ -35,6 +35,27 @@ func inspect(t *testing.T, st *store.Store) map[string]store.Finding {
 	return bad
 }
 
+func TestOfTwoRunsAtOnceEachIndexIsMadeByOne(t *testing.T) {
+	t.Parallel()
+	url, owner := dbtest.PostgresURL(t)
+	dbtest.Open(t, store.Options{URL: url})
+	made := make(chan []string, 2)
+	for range 2 {
+		byOwner, err := store.Open(t.Context(), store.Options{URL: owner})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = byOwner.Close() })
+		go func() {
+			names, err := byOwner.MakeIndexes(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			made <- names
+		}()
+	}
+	require.ElementsMatch(t, []string{"notification_logs_userId_createdAt_idx", "notification_logs_userId_readAt_idx",
+		"notification_logs_recipientId_createdAt_idx"}, append(<-made, <-made...))
+}
+
 func TestPrismasDatabaseIsInOrderButForTheInboxsIndexes(t *testing.T) {
 	t.Parallel()
 	url, owner := dbtest.PostgresURL(t)

@@ -110,47 +110,6 @@ func (n *Notifications) row(r *models.NotificationLog) insertedRow {
 	}
 }
 
-// MarkRead gives the row readAt if it is this user's and in this tenant, and reports whether it is. A row that was
-// read before keeps its first time. A portal user's rows have no userId, but the id as recipientId.
-func (n *Notifications) MarkRead(ctx context.Context, tenantID, userID, id string) (bool, error) {
-	if !plausible(tenantID, userID, id) {
-		return false, nil
-	}
-	now := n.s.now()
-	count, err := n.s.exec(ctx, "notifications.mark_read", `UPDATE `+n.s.t("notification_logs")+`
-		SET "updatedAt" = CASE WHEN "readAt" IS NULL THEN `+n.s.param("timestamp")+` ELSE "updatedAt" END,
-			"readAt" = coalesce("readAt", ?)
-		WHERE id = ? AND "tenantId" = ? AND `+ownRow, now, now, id, tenantID, userID, userID)
-	if err != nil {
-		return false, fmt.Errorf("mark notification as read: %w", err)
-	}
-	return count > 0, nil
-}
-
-// ownRow is the condition that a row is the user's; it takes the id twice.
-const ownRow = `("userId" = ? OR ("userId" IS NULL AND "recipientId" = ?))`
-
-// MarkAllRead gives all unread rows of this user in this tenant readAt and returns how many there were.
-func (n *Notifications) MarkAllRead(ctx context.Context, tenantID, userID string) (int64, error) {
-	if !plausible(tenantID, userID) {
-		return 0, nil
-	}
-	now, logs := n.s.now(), n.s.t("notification_logs")
-	// Not ownRow: its OR would look at all rows without a userId, which are most (the app's messages to clients). As
-	// two branches, the second is not run at all for an id that is in users.
-	count, err := n.s.exec(ctx, "notifications.mark_all_read", `UPDATE `+logs+` SET "readAt" = ?, "updatedAt" = ?
-		WHERE "readAt" IS NULL AND id IN (
-			SELECT id FROM `+logs+` WHERE "tenantId" = ? AND "userId" = ? AND "readAt" IS NULL
-			UNION ALL
-			SELECT id FROM `+logs+` WHERE "tenantId" = ? AND "userId" IS NULL AND "recipientId" = ?
-				AND "readAt" IS NULL AND NOT EXISTS (SELECT 1 FROM `+n.s.t("users")+` WHERE id = ?))`,
-		now, now, tenantID, userID, tenantID, userID, userID)
-	if err != nil {
-		return 0, fmt.Errorf("mark all notifications as read: %w", err)
-	}
-	return count, nil
-}
-
 // wantedLabels is the label of "NotificationType" that an event type asks for, and the one Prisma has for certain.
 var wantedLabels = map[string][2]string{
 	contract.EventAppointmentCreated:     {"APPOINTMENT_CREATED", "APPOINTMENT_CONFIRMATION"},

@@ -100,7 +100,8 @@ func TestTheFirstReadCountsAndOnlyOnesOwn(t *testing.T) {
 			note(w, "n-admin", w.A.Admin), portal,
 		}))
 		read := func(tenant, user, id string) bool {
-			ok, err := st.Notifications.MarkRead(t.Context(), tenant, user, id)
+			o := store.Owner{TenantID: tenant, ID: user, Portal: user == w.A.Portal}
+			ok, err := st.Notifications.MarkRead(t.Context(), o, id)
 			require.NoError(t, err)
 			return ok
 		}
@@ -131,11 +132,12 @@ func TestAllUnreadRowsOfOneUserInOneTenantAreMarked(t *testing.T) {
 		elsewhere := note(w, "elsewhere", w.A.Admin)
 		elsewhere.TenantID = w.B.ID
 		require.NoError(t, st.Notifications.Insert(t.Context(), append(rows, elsewhere)))
-		_, err := st.Notifications.MarkRead(t.Context(), w.A.ID, w.A.Admin, "admin-0")
+		o := store.Owner{TenantID: w.A.ID, ID: w.A.Admin}
+		_, err := st.Notifications.MarkRead(t.Context(), o, "admin-0")
 		require.NoError(t, err)
 
 		for _, want := range []int64{2, 0} {
-			n, err := st.Notifications.MarkAllRead(t.Context(), w.A.ID, w.A.Admin)
+			n, err := st.Notifications.MarkAllRead(t.Context(), o)
 			require.NoError(t, err)
 			require.Equal(t, want, n)
 		}
@@ -150,7 +152,7 @@ func TestAllUnreadRowsOfOneUserInOneTenantAreMarked(t *testing.T) {
 		portal := note(w, "portal", w.A.Portal)
 		portal.UserID = nil
 		require.NoError(t, st.Notifications.Insert(t.Context(), []models.NotificationLog{portal}))
-		n, err := st.Notifications.MarkAllRead(t.Context(), w.A.ID, w.A.Portal)
+		n, err := st.Notifications.MarkAllRead(t.Context(), store.Owner{TenantID: w.A.ID, ID: w.A.Portal, Portal: true})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 	})

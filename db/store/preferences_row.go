@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
-	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/citaplanner/realtime/db/models"
 )
@@ -31,11 +34,8 @@ func DefaultRow(tenantID, userID string) models.UserNotificationPreferences {
 	}
 }
 
-// rowColumns are the columns that Row reads and Put makes.
-var rowColumns = []string{"id", "userId", "enablePushNotifications", "enableEmailNotifications", "enableSMSNotifications",
-	"enableWhatsAppNotifications", "notifyAppointmentCreated", "notifyAppointmentUpdated", "notifyAppointmentCancelled",
-	"notifyAppointmentReminder", "notifyScheduleChanges", "notifySystemAlerts", "enableSounds", "enableDesktopNotifications",
-	"enableToastNotifications", "reminderMinutesBefore", "tenantId", "createdAt", "updatedAt"}
+// notChanged are the columns that say whose row it is and since when: Put writes them, no change may.
+var notChanged = []string{"id", "userId", "tenantId", "createdAt", "updatedAt"}
 
 // Row is the row of a user (of users: nobody else can have one) of this tenant, or nil.
 func (p *PreferenceRows) Row(ctx context.Context, tenantID, userID string) (*models.UserNotificationPreferences, error) {
@@ -58,37 +58,33 @@ func (p *PreferenceRows) Row(ctx context.Context, tenantID, userID string) (*mod
 // gets one with the defaults and the changes; id is what it gets as its id. No changes: the row is made where there is none.
 func (p *PreferenceRows) Put(ctx context.Context, tenantID, userID, id string, changes []PreferenceChange) error {
 	row := DefaultRow(tenantID, userID)
-	now := p.s.now()
-	values := map[string]any{
-		"id": id, "userId": userID, "enablePushNotifications": row.EnablePushNotifications,
-		"enableEmailNotifications": row.EnableEmailNotifications, "enableSMSNotifications": row.EnableSMSNotifications,
-		"enableWhatsAppNotifications": row.EnableWhatsAppNotifications, "notifyAppointmentCreated": row.NotifyAppointmentCreated,
-		"notifyAppointmentUpdated": row.NotifyAppointmentUpdated, "notifyAppointmentCancelled": row.NotifyAppointmentCancelled,
-		"notifyAppointmentReminder": row.NotifyAppointmentReminder, "notifyScheduleChanges": row.NotifyScheduleChanges,
-		"notifySystemAlerts": row.NotifySystemAlerts, "enableSounds": true, "enableDesktopNotifications": true,
-		"enableToastNotifications": true, "reminderMinutesBefore": row.ReminderMinutesBefore, "tenantId": tenantID,
-		"createdAt": now, "updatedAt": now,
+	row.ID, row.CreatedAt, row.UpdatedAt = id, p.s.now(), p.s.now()
+	model, into := &gorm.Statement{DB: p.s.db}, reflect.ValueOf(&row).Elem()
+	if err := model.Parse(&row); err != nil {
+		return fmt.Errorf("store preferences: %w", err)
 	}
-	set := []string{`"updatedAt" = excluded."updatedAt"`}
+	changed := []string{"updatedAt"}
 	for _, c := range changes {
-		if _, ok := values[c.Column]; !ok || slices.Contains([]string{"id", "userId", "tenantId", "createdAt", "updatedAt"}, c.Column) {
+		field := model.Schema.FieldsByDBName[c.Column]
+		if field == nil || slices.Contains(notChanged, c.Column) {
 			return fmt.Errorf("store preferences: %q is no preference", c.Column)
 		}
-		values[c.Column] = c.Value
-		set = append(set, `"`+c.Column+`" = excluded."`+c.Column+`"`)
+		if err := field.Set(ctx, into, c.Value); err != nil {
+			return fmt.Errorf("store preferences: %s: %w", c.Column, err)
+		}
+		changed = append(changed, c.Column)
 	}
-	names, marks, args := make([]string, len(rowColumns)), make([]string, len(rowColumns)), make([]any, len(rowColumns))
-	for i, c := range rowColumns {
-		names[i], marks[i], args[i] = `"`+c+`"`, "?", values[c]
+	conflict := clause.OnConflict{Columns: []clause.Column{{Name: "userId"}}, DoNothing: len(changes) == 0}
+	if !conflict.DoNothing {
+		conflict.DoUpdates = clause.AssignmentColumns(changed)
 	}
-	conflict := `DO UPDATE SET ` + strings.Join(set, ", ")
-	if len(changes) == 0 {
-		conflict = `DO NOTHING`
-	}
-	_, err := p.s.exec(ctx, "preferences.put", `INSERT INTO `+p.s.t("user_notification_preferences")+` (`+strings.Join(names, ", ")+`)
-		VALUES (`+strings.Join(marks, ", ")+`) ON CONFLICT ("userId") `+conflict, args...)
+	leave, err := p.s.enter(ctx)
 	if err != nil {
-		return fmt.Errorf("store preferences: %w", err)
+		return err
+	}
+	defer leave()
+	if err := p.s.op(ctx, "preferences.put").Clauses(conflict).Create(&row).Error; err != nil {
+		return fmt.Errorf("store preferences: %w", fault(err))
 	}
 	return nil
 }

@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// The headers with which a proxy tells of its client. Forwarded makes the kept ones true and drops the others.
+// The headers with which a proxy tells of its client. Forwarded makes the kept ones true and drops the others, which could
+// contradict them; a proxy's further X-Forwarded-* (-User, -Email) stay, a stranger's do not.
 const (
 	forwardedFor   = "X-Forwarded-For"
 	forwardedProto = "X-Forwarded-Proto"
@@ -18,7 +20,8 @@ const (
 
 var (
 	kept    = []string{forwardedFor, forwardedProto, forwardedHost}
-	dropped = []string{"Forwarded", "X-Real-Ip", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix"}
+	dropped = []string{"Forwarded", "X-Real-Ip", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix",
+		"X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-Protocol"}
 )
 
 // maxHops is how many entries of X-Forwarded-For are looked at, from the nearest on.
@@ -65,7 +68,8 @@ func Forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 		if r.TLS != nil {
 			proto = "https"
 		}
-		if ok && within(trusted, peer) {
+		believed := ok && within(trusted, peer)
+		if believed {
 			chain = append(clients(trusted, h.Values(forwardedFor)), chain...)
 			if p := strings.ToLower(first(h.Get(forwardedProto))); p == "http" || p == "https" {
 				proto = p
@@ -74,8 +78,10 @@ func Forwarded(trusted []netip.Prefix, next http.Handler) http.Handler {
 				host = f
 			}
 		}
-		for _, name := range dropped {
-			h.Del(name)
+		for name := range h {
+			if slices.Contains(dropped, name) || (!believed && strings.HasPrefix(name, "X-Forwarded-")) {
+				delete(h, name)
+			}
 		}
 		h.Set(forwardedFor, strings.Join(chain, ", "))
 		h.Set(forwardedProto, proto)

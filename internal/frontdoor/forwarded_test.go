@@ -64,6 +64,25 @@ func TestOnlyTrustedProxiesAreBelieved(t *testing.T) {
 	}
 }
 
+func TestWhoIsSignedInAtAProxyOnlyTheProxySays(t *testing.T) {
+	t.Parallel()
+	trusted, err := frontdoor.ParseTrusted([]string{"10.0.0.1"})
+	require.NoError(t, err)
+	for peer, want := range map[string]string{"10.0.0.1:1": "ana@example.com", "10.0.0.2:1": "", "@": ""} {
+		r := httptest.NewRequest(http.MethodGet, "http://app.example/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-User", "ana@example.com")
+		r.Header.Set("X-Forwarded-Ssl", "on")
+		r.Header.Set("X-Other", "stays")
+		frontdoor.Forwarded(trusted, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			require.Equal(t, want, r.Header.Get("X-Forwarded-User"), peer)
+			require.Equal(t, "http", r.Header.Get("X-Forwarded-Proto"))
+			require.Empty(t, r.Header.Get("X-Forwarded-Ssl"), "it could say otherwise")
+			require.Equal(t, "stays", r.Header.Get("X-Other"))
+		})).ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
 func TestATrustedProxyThatIsNoneIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"nginx", "10.0.0.0/33", "10.0.0", ""} {

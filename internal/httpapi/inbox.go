@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/inbox"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -31,7 +30,7 @@ func (a *API) inboxRoutes(r gin.IRouter) {
 			if err != nil {
 				return err
 			}
-			return f(c, ownerOf(u))
+			return f(c, u.Owner())
 		})
 	}
 	g := r.Group(inboxPath, a.corsFor("GET,POST,PUT,PATCH,DELETE"))
@@ -47,10 +46,6 @@ func (a *API) inboxRoutes(r gin.IRouter) {
 	g.PUT("/preferences", own(a.setPreferences))
 	g.PATCH("/:id/read", own(a.readNotification))
 	g.DELETE("/:id", own(a.deleteNotification))
-}
-
-func ownerOf(u identity.User) inbox.User {
-	return inbox.User{TenantID: u.TenantID, ID: u.ID, Portal: u.Portal}
 }
 
 func (a *API) listNotifications(c *gin.Context, u inbox.User) error {

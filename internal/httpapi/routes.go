@@ -159,6 +159,7 @@ func (a *API) otherwise(err error) gin.HandlerFunc {
 			refuse(c)
 			return
 		}
+		c.Writer.Header().Del("Allow") // Gin's, of the methods that are ours
 		a.deps.Upstream.ServeHTTP(proxied{c.Writer}, c.Request)
 		c.Writer.WriteHeaderNow() // or Gin would write its own page under an empty 404
 	}

@@ -137,7 +137,7 @@ func (h *Hub) read(ctx context.Context, ses *session, arg any) (map[string]any, 
 	id, ok := idArg(arg, "notificationId")
 	err := error(contract.NewError(contract.CodeInvalid, textBadNotification))
 	if ok {
-		if err = h.deps.Inbox.MarkRead(ctx, ses.owner(), id); err == nil {
+		if err = h.deps.Inbox.MarkRead(ctx, ses.user.Owner(), id); err == nil {
 			return map[string]any{"notificationId": id}, nil
 		}
 	}
@@ -153,7 +153,7 @@ func (h *Hub) readAll(ctx context.Context, ses *session, arg any) (map[string]an
 	err := error(errBadPayload)
 	if m, isMap := arg.(map[string]any); arg == nil || (isMap && len(m) == 0) {
 		var n int64
-		if n, err = h.deps.Inbox.MarkAllRead(ctx, ses.owner()); err == nil {
+		if n, err = h.deps.Inbox.MarkAllRead(ctx, ses.user.Owner()); err == nil {
 			return map[string]any{"count": n}, nil
 		}
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/identity"
-	"github.com/citaplanner/realtime/internal/inbox"
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -117,11 +116,6 @@ func (s *session) rearm(d time.Duration) {
 	if !s.expiry.stopped {
 		s.expiry.timer.Reset(d)
 	}
-}
-
-// owner is whose notifications the socket's user may touch.
-func (s *session) owner() inbox.User {
-	return inbox.User{TenantID: s.user.TenantID, ID: s.user.ID, Portal: s.user.Portal}
 }
 
 func (s *session) stopTimers() {

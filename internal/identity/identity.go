@@ -31,6 +31,11 @@ type User struct {
 	ExpiresAt time.Time // when the token's right ends, UTC, without the clock tolerance
 }
 
+// Owner says which notifications are the user's.
+func (u User) Owner() store.Owner {
+	return store.Owner{TenantID: u.TenantID, ID: u.ID, Portal: u.Portal}
+}
+
 // Request is what a handshake or an HTTP request brings along.
 type Request struct {
 	// AuthToken is auth.token of the CONNECT packet as decoded from JSON; nil is absent, and for HTTP requests.

@@ -26,15 +26,8 @@ type Broadcaster interface {
 	ToUser(ctx context.Context, tenantID, userID, event string, payload any) (int, error)
 }
 
-// User is who is signed in: a row of users, or of client_users (Portal).
-type User struct {
-	TenantID, ID string
-	Portal       bool
-}
-
-func (u User) owner() store.Owner {
-	return store.Owner{TenantID: u.TenantID, ID: u.ID, Portal: u.Portal}
-}
+// User is who is signed in: a row of users, or of client_users (Portal). identity.User.Owner makes it.
+type User = store.Owner
 
 // Options of New; the zero value is usable.
 type Options struct {
@@ -72,24 +65,31 @@ func New(st *store.Store, b Broadcaster, o Options) *Inbox {
 // notification:read:success to the user's sockets. CodeInvalid when the id can be none, CodeNotFound when there is no
 // such notification, or it is somebody else's; both messages may be shown.
 func (i *Inbox) MarkRead(ctx context.Context, u User, notificationID string) error {
-	if !plausible(notificationID) {
-		return contract.InvalidField("notificationId", textBadID)
-	}
-	found, err := i.st.Notifications.MarkRead(ctx, u.TenantID, u.ID, notificationID)
-	if err != nil {
+	if err := one(ctx, u, notificationID, i.st.Notifications.MarkRead); err != nil {
 		return err
-	}
-	if !found {
-		return contract.NewError(contract.CodeNotFound, textNotFound)
 	}
 	i.opts.Metrics.read.Inc()
 	i.tell(ctx, u, contract.EventNotificationReadSuccess, contract.NotificationRead{NotificationID: notificationID})
 	return nil
 }
 
+// one does to a notification what do does, which reports whether the user has it.
+func one(ctx context.Context, u User, notificationID string, do func(context.Context, User, string) (bool, error)) error {
+	if !plausible(notificationID) {
+		return contract.InvalidField("notificationId", textBadID)
+	}
+	switch found, err := do(ctx, u, notificationID); {
+	case err != nil:
+		return err
+	case !found:
+		return contract.NewError(contract.CodeNotFound, textNotFound)
+	}
+	return nil
+}
+
 // MarkAllRead does the same for all unread notifications of the user in the tenant, and returns how many there were.
 func (i *Inbox) MarkAllRead(ctx context.Context, u User) (int64, error) {
-	count, err := i.st.Notifications.MarkAllRead(ctx, u.TenantID, u.ID)
+	count, err := i.st.Notifications.MarkAllRead(ctx, u)
 	if err != nil {
 		return 0, err
 	}
@@ -103,7 +103,7 @@ func (i *Inbox) Read(ctx context.Context, u User, notificationID string) (Item, 
 	if err := i.MarkRead(ctx, u, notificationID); err != nil {
 		return Item{}, err
 	}
-	row, err := i.st.Notifications.One(ctx, u.owner(), notificationID)
+	row, err := i.st.Notifications.One(ctx, u, notificationID)
 	switch {
 	case err != nil:
 		return Item{}, err
@@ -116,15 +116,8 @@ func (i *Inbox) Read(ctx context.Context, u User, notificationID string) (Item, 
 // Delete removes one notification of the user and sends notification:deleted to the user's sockets. Errors are those of
 // MarkRead.
 func (i *Inbox) Delete(ctx context.Context, u User, notificationID string) error {
-	if !plausible(notificationID) {
-		return contract.InvalidField("notificationId", textBadID)
-	}
-	found, err := i.st.Notifications.Delete(ctx, u.owner(), notificationID)
-	if err != nil {
+	if err := one(ctx, u, notificationID, i.st.Notifications.Delete); err != nil {
 		return err
-	}
-	if !found {
-		return contract.NewError(contract.CodeNotFound, textNotFound)
 	}
 	i.opts.Metrics.deleted.Inc()
 	i.tell(ctx, u, contract.EventNotificationDeleted, contract.NotificationRead{NotificationID: notificationID})

@@ -94,7 +94,7 @@ func TestReadingOneTellsTheUsersDevicesAndKeepsTheFirstTime(t *testing.T) {
 
 func TestAPortalUserReadsTheirOwn(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
-		me := inbox.User{TenantID: s.a.ID, ID: s.a.Portal}
+		me := inbox.User{TenantID: s.a.ID, ID: s.a.Portal, Portal: true}
 		s.add("one", s.a.ID, s.a.Portal, true)
 		s.add("two", s.a.ID, s.a.Portal, true)
 		require.NoError(t, s.MarkRead(t.Context(), me, "one"))
@@ -163,5 +163,62 @@ func TestABroadcastErrorLeavesItRead(t *testing.T) {
 		s.out.fail = errors.New("the bus is down")
 		require.NoError(t, s.MarkRead(t.Context(), me, "n"))
 		require.NotNil(t, s.readAt("n"))
+	})
+}
+
+// The app writes rows to a user without naming the user by userId; no list shows them (Owner), so that nothing else may
+// touch them either: a read that answers 404 must not have read anything.
+func TestARowThatNoListShowsIsNotFoundByAnything(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		me := inbox.User{TenantID: s.a.ID, ID: s.a.Admin}
+		s.add("unowned", s.a.ID, s.a.Admin, true)
+		list, err := s.List(t.Context(), me, inbox.Query{})
+		require.NoError(t, err)
+		require.Empty(t, list.Notifications)
+		_, err = s.Read(t.Context(), me, "unowned")
+		require.Equal(t, contract.CodeNotFound, contract.CodeOf(err))
+		require.Equal(t, contract.CodeNotFound, contract.CodeOf(s.MarkRead(t.Context(), me, "unowned")))
+		require.Equal(t, contract.CodeNotFound, contract.CodeOf(s.Delete(t.Context(), me, "unowned")))
+		require.Nil(t, s.readAt("unowned"))
+		require.Empty(t, s.out.take())
+	})
+}
+
+func TestAListOfOneTypeShowsThatTypeAndNoOther(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		me := inbox.User{TenantID: s.a.ID, ID: s.a.Admin}
+		real := func(eventType, data string) *string {
+			text := `{"isRealtime":true,"eventType":` + eventType + `,"eventData":` + data + `,"priority":"high"}`
+			return &text
+		}
+		other := `{"campaign":"x"}`
+		for id, metadata := range map[string]*string{
+			"created": real(`"appointment:created"`, `{"eventType":"nested","text":"\"eventType\":\"quoted\""}`),
+			"capital": real(`"ALERTA"`, `null`), "html": real(`"a<b>&c"`, `null`), "accent": real(`"año \"1\""`, `null`),
+			"none": nil, "other": &other, "no JSON": new(string),
+		} {
+			row := models.NotificationLog{ID: id, Type: "PROMOTION", Channel: "PUSH", RecipientID: s.a.Admin, RecipientName: "x",
+				RecipientContact: "x", Message: "m", Metadata: metadata, Status: "SENT", TenantID: s.a.ID, UserID: &s.a.Admin,
+				CreatedAt: dbtest.Now, UpdatedAt: dbtest.Now}
+			s.world.Insert(&row)
+		}
+		all, err := s.List(t.Context(), me, inbox.Query{})
+		require.NoError(t, err)
+		require.Len(t, all.Notifications, 7)
+		want := map[string][]string{"nested": nil, "quoted": nil, "ALERT": nil, "%": nil} // by type
+		for _, n := range all.Notifications {
+			want[n.Type] = append(want[n.Type], n.ID)
+		}
+		require.Len(t, want["PROMOTION"], 3)
+		require.Contains(t, want, `año "1"`)
+		for kind, ids := range want {
+			list, err := s.List(t.Context(), me, inbox.Query{Type: kind})
+			require.NoError(t, err)
+			var got []string
+			for _, n := range list.Notifications {
+				got = append(got, n.ID)
+			}
+			require.Equal(t, ids, got, kind)
+		}
 	})
 }

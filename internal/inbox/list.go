@@ -78,7 +78,7 @@ func (i *Inbox) List(ctx context.Context, u User, q Query) (List, error) {
 	}
 	limit := page.Limit
 	page.Limit++ // one more tells whether there is a next page
-	rows, err := i.st.Notifications.List(ctx, u.owner(), page)
+	rows, err := i.st.Notifications.List(ctx, u, page)
 	if err != nil {
 		return List{}, err
 	}
@@ -93,7 +93,7 @@ func (i *Inbox) List(ctx context.Context, u User, q Query) (List, error) {
 	}
 	total := int64(len(rows))
 	if out.Pagination.NextCursor != nil || q.Cursor != "" || page.Offset > 0 { // else all there is was seen
-		if total, err = i.st.Notifications.Count(ctx, u.owner(), page); err != nil {
+		if total, err = i.st.Notifications.Count(ctx, u, page); err != nil {
 			return List{}, err
 		}
 	}
@@ -104,7 +104,7 @@ func (i *Inbox) List(ctx context.Context, u User, q Query) (List, error) {
 
 // Stats counts a user's notifications.
 func (i *Inbox) Stats(ctx context.Context, u User) (Stats, error) {
-	counts, err := i.st.Notifications.Stats(ctx, u.owner(), i.opts.Now().Add(-recent))
+	counts, err := i.st.Notifications.Stats(ctx, u, i.opts.Now().Add(-recent))
 	if err != nil {
 		return Stats{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -100,16 +101,42 @@ func (s *Service) Deliver(ctx context.Context, body []byte) (sockets int, err er
 	if s.done.holds(d.ID) {
 		return 0, nil
 	}
+	if err := s.dropDeleted(ctx, d); err != nil {
+		return 0, err
+	}
 	s.opts.Metrics.redelivered.Inc()
 	n, err := s.send(ctx, d)
 	s.opts.Logger.InfoContext(ctx, "a delivery was made good", slog.String("delivery", d.ID), slog.Int("sockets", n))
 	return n, err
 }
 
+// dropDeleted takes the notifications out of a left-over delivery whose rows their users have deleted by now: the list
+// showed them already, and a toast of one could neither be read nor deleted.
+func (s *Service) dropDeleted(ctx context.Context, d *delivery) error {
+	var ids []string
+	for _, m := range d.Notices {
+		for _, to := range m.To {
+			ids = append(ids, to.RowID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	present, err := s.st.Notifications.Present(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range d.Notices {
+		d.Notices[i].To = slices.DeleteFunc(d.Notices[i].To, func(to addressee) bool { return !present[to.RowID] })
+	}
+	return nil
+}
+
 // Events reads a delivery row for internal/outbox, which keeps it for sockets that join a little later: the function
-// returned yields, in order, the events that a socket of that user and role, of the delivery's tenant, would have got.
+// returned yields, in order, the events that a socket of that user and role, of the delivery's tenant, would have got,
+// with the id of a notification's row, "" for other events.
 func (s *Service) Events(body []byte) (
-	func(userID string, role contract.Role, yield func(name string, payload json.RawMessage)), error,
+	func(userID string, role contract.Role, yield func(name string, payload json.RawMessage, rowID string)), error,
 ) {
 	d, err := readDelivery(body)
 	if err != nil {
@@ -122,16 +149,16 @@ func (s *Service) Events(body []byte) (
 			rows[i][to.UserID] = to
 		}
 	}
-	return func(userID string, role contract.Role, yield func(string, json.RawMessage)) {
+	return func(userID string, role contract.Role, yield func(string, json.RawMessage, string)) {
 		for _, e := range d.Events {
 			if (e.UserID == "" || e.UserID == userID) && (e.Role == "" || e.Role == role) {
-				yield(e.Name, e.Payload)
+				yield(e.Name, e.Payload, "")
 			}
 		}
 		for i := range d.Notices {
 			if to, ok := rows[i][userID]; ok {
 				if payload, err := d.Notices[i].payload(to); err == nil {
-					yield(contract.EventNotificationNew, payload)
+					yield(contract.EventNotificationNew, payload, to.RowID)
 				}
 			}
 		}

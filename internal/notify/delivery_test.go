@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/citaplanner/realtime/db/models"
+	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -158,6 +159,29 @@ func TestADeliveryThatCannotBeReadIsInvalid(t *testing.T) {
 	}
 }
 
+func TestANotificationThatItsUserDeletedMeanwhileIsNotMadeGood(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		s.crash(func() {
+			_, _ = s.SystemAlert(t.Context(), notify.SystemAlert{TenantID: s.a.ID, Message: "m", Severity: contract.SeverityInfo})
+		})
+		all := s.rows()
+		require.Len(t, all, len(s.a.ActiveUsers()))
+		gone := s.world.Notifications()[0]
+		found, err := s.st.Notifications.Delete(t.Context(), store.Owner{TenantID: s.a.ID, ID: *gone.UserID}, gone.ID)
+		require.NoError(t, err)
+		require.True(t, found)
+		s.recover()
+		told := 0
+		for _, e := range s.out.take() {
+			if e.Event == contract.EventNotificationNew {
+				told++
+				require.NotContains(t, string(e.Payload), `"`+gone.ID+`"`)
+			}
+		}
+		require.Equal(t, len(all)-1, told, "all others are told")
+	})
+}
+
 func TestALateSocketReadsFromADeliveryWhatItWouldHaveGot(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		for _, call := range []func(){
@@ -176,12 +200,13 @@ func TestALateSocketReadsFromADeliveryWhatItWouldHaveGot(t *testing.T) {
 			for _, d := range s.world.Deliveries() {
 				events, err := s.Events([]byte(d.Body))
 				require.NoError(t, err)
-				events(userID, role, func(name string, payload json.RawMessage) {
+				events(userID, role, func(name string, payload json.RawMessage, rowID string) {
 					require.True(t, json.Valid(payload))
 					if name == contract.EventNotificationNew {
 						var n contract.Notification
 						require.NoError(t, json.Unmarshal(payload, &n))
 						require.Equal(t, userID, n.UserID)
+						require.Equal(t, rowID, n.ID)
 						name = n.Type + " " + n.ID
 					}
 					names = append(names, name)

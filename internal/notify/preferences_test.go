@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/models"
+	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -217,7 +218,7 @@ func TestEveryActiveUserHasARowOfTheirOwnToRead(t *testing.T) {
 		require.Len(t, sentIDs, len(users))
 		require.Len(t, result.Notifications, len(users))
 		for _, u := range users {
-			found, err := s.st.Notifications.MarkRead(t.Context(), s.a.ID, u, sentIDs[u])
+			found, err := s.st.Notifications.MarkRead(t.Context(), store.Owner{TenantID: s.a.ID, ID: u}, sentIDs[u])
 			require.NoError(t, err)
 			require.True(t, found, u)
 		}

@@ -13,8 +13,9 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// Reader yields, in order, the events of one delivery that a socket of that user and role would have got.
-type Reader = func(userID string, role contract.Role, yield func(name string, payload json.RawMessage))
+// Reader yields, in order, the events of one delivery that a socket of that user and role would have got, each with the id
+// of the notification's row that it tells of, "" where it tells of none.
+type Reader = func(userID string, role contract.Role, yield func(name string, payload json.RawMessage, rowID string))
 
 // Deliverer knows what is in a delivery's body; internal/notify satisfies it.
 type Deliverer interface {

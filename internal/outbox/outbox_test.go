@@ -47,6 +47,25 @@ func TestWhatAKilledProcessLeftIsMadeGoodForThoseWhoAreThereAndThoseWhoComeLater
 	})
 }
 
+func TestANotificationDeletedAfterItWasMadeGoodDoesNotComeBackWithAReload(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		a := s.world.A
+		s.killed(a, a.Appointment)
+		s.advance(5 * time.Second)
+		box := s.outbox(s.svc, Options{})
+		box.look(t.Context())
+		late := func() []string { return names(box.Missed(a.ID, a.Professional, contract.RoleProfessional)) }
+		require.Equal(t, []string{"appointment:created", "notification:new"}, late())
+		o := store.Owner{TenantID: a.ID, ID: a.Professional}
+		found, err := s.st.Notifications.Delete(t.Context(), o, s.world.Notifications()[0].ID)
+		require.NoError(t, err)
+		require.True(t, found)
+		require.Equal(t, []string{"appointment:created"}, late())
+		queries := dbtest.Statements(s.st, func() { box.Missed(a.ID, a.Admin, contract.RoleAdmin) })
+		require.Zero(t, queries, "nothing was kept of this user")
+	})
+}
+
 func TestTwoOutboxesShareWithoutOverlap(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		for i := range 40 {
@@ -139,7 +158,7 @@ func TestWhatIsKeptIsBoundedAndTheOldestGoesFirst(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	read := func(name string) Reader {
-		return func(_ string, _ contract.Role, yield func(string, json.RawMessage)) { yield(name, nil) }
+		return func(_ string, _ contract.Role, yield func(string, json.RawMessage, string)) { yield(name, nil, "") }
 	}
 	box := New(nil, &deliverer{}, Options{KeepCount: 3, KeepBytes: 100, Now: func() time.Time { return now }})
 	for i := range 5 {

@@ -150,8 +150,8 @@ func (d *deliverer) Events(body []byte) (Reader, error) {
 	if string(body) == "3" {
 		return nil, contract.NewError(contract.CodeInvalid, "unreadable")
 	}
-	return func(userID string, role contract.Role, yield func(name string, payload json.RawMessage)) {
-		yield("event", body)
+	return func(userID string, role contract.Role, yield func(string, json.RawMessage, string)) {
+		yield("event", body, "")
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -15,18 +16,45 @@ type Event struct {
 	Payload json.RawMessage
 }
 
+// lookTime bounds Missed's query: a socket that joins waits for it.
+const lookTime = 2 * time.Second
+
 // Missed lists the events that were made good during the last Keep and that a socket of this user and role, of this
 // tenant, would have got. The hub calls it when the socket is in its rooms: what is made good later reaches it there.
-// A notification may come twice; clients drop the second by its id.
+// A notification may come twice; clients drop the second by its id. One that the user has deleted meanwhile, a reload
+// ago, does not come back, unless the database cannot say so.
 func (b *Outbox) Missed(tenantID, userID string, role contract.Role) []Event {
 	var events []Event
+	var rows []string // by event; "" for none
 	for _, read := range b.kept.of(tenantID, b.opts.Now()) {
-		read(userID, role, func(name string, payload json.RawMessage) {
-			events = append(events, Event{name, payload})
+		read(userID, role, func(name string, payload json.RawMessage, rowID string) {
+			events, rows = append(events, Event{name, payload}), append(rows, rowID)
 		})
 	}
+	events = b.undeleted(events, rows)
 	b.opts.Metrics.missed.Add(float64(len(events)))
 	return events
+}
+
+// undeleted leaves out the events that tell of rows which are gone.
+func (b *Outbox) undeleted(events []Event, rows []string) []Event {
+	if !slices.ContainsFunc(rows, func(id string) bool { return id != "" }) {
+		return events // the usual case costs no query
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+	defer cancel()
+	present, err := b.st.Notifications.Present(ctx, rows)
+	if err != nil {
+		b.opts.Metrics.errors.Inc()
+		return events
+	}
+	left := make([]Event, 0, len(events))
+	for i, e := range events {
+		if rows[i] == "" || present[rows[i]] {
+			left = append(left, e)
+		}
+	}
+	return left
 }
 
 // window keeps deliveries for a while, bounded in number and bytes.
