@@ -17,8 +17,14 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// bodyTime is how long a body may take to arrive.
-const bodyTime = 30 * time.Second
+// bound gives a request's body Options.BodyTime to arrive, also where nobody reads it: net/http reads on to the end of a
+// small one before it sends the answer (server.go, maxPostHandlerReadBytes), and without a deadline would do so for as long
+// as a client likes. The server itself ends the deadline with the request.
+func (a *API) bound(c *gin.Context) {
+	if c.Request.ContentLength != 0 { // -1 in chunks
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(a.opts.BodyTime)) // a test's recorder cannot
+	}
+}
 
 // readBody reads a JSON body of at most MaxBody bytes. What PostgreSQL or a JavaScript client could not take is refused
 // here, once: invalid UTF-8, the character U+0000.
@@ -29,10 +35,10 @@ func (a *API) readBody(c *gin.Context) ([]byte, error) {
 			return nil, contract.NewError(codeContentType, "the body must be application/json")
 		}
 	}
-	rc := http.NewResponseController(c.Writer)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // not every writer can; a test's recorder cannot
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.opts.MaxBody))
-	_ = rc.SetReadDeadline(time.Time{})
+	if err == nil { // it is here: the deadline must not end the handler, which net/http takes for a client that left
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
