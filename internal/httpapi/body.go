@@ -79,7 +79,8 @@ func decodeError(err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &typ) && typ.Field != "":
-		return contract.InvalidField(typ.Field, fmt.Sprintf("%s has the wrong type: %s is not a %s", typ.Field, typ.Value, jsonKind(typ.Type.Kind().String())))
+		return contract.InvalidField(typ.Field, fmt.Sprintf("%s has the wrong type: %s is not a %s", typ.Field, typ.Value,
+			jsonKind(typ.Type.Kind().String())))
 	case errors.As(err, &syntax):
 		return contract.NewError(contract.CodeInvalid, fmt.Sprintf("the body is not valid JSON at byte %d", syntax.Offset))
 	case errors.Is(err, io.ErrUnexpectedEOF):
