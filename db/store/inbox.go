@@ -19,12 +19,13 @@ type Owner struct {
 
 // Page says which of an owner's notifications are wanted, newest first.
 type Page struct {
-	Unread, Read bool      // only those; at most one of them
-	Type         string    // valid UTF-8 without NUL; only of this event type, or with this label where a row has no event type; empty: all
-	Before       time.Time // only those behind the row with this createdAt and BeforeID; zero: from the newest on
-	BeforeID     string    // valid UTF-8 without NUL
-	Offset       int
-	Limit        int
+	Unread, Read bool // only those; at most one of them
+	// Type: only of this event type, or with this label where a row has no event type; empty: all. Valid UTF-8 without NUL.
+	Type     string
+	Before   time.Time // only those behind the row with this createdAt and BeforeID; zero: from the newest on
+	BeforeID string    // valid UTF-8 without NUL
+	Offset   int
+	Limit    int
 }
 
 // own is the condition that a row is the owner's, for the planner to see: an OR over both forms would use no index.
@@ -217,7 +218,8 @@ func (n *Notifications) Stats(ctx context.Context, o Owner, since time.Time) ([]
 	}
 	own, args := o.own()
 	var rows []TypeCount
-	_, err := n.s.find(ctx, "notifications.stats", &rows, `SELECT event, CASE WHEN event = '' THEN label ELSE '' END AS label, count(*) AS total,
+	_, err := n.s.find(ctx, "notifications.stats", &rows,
+		`SELECT event, CASE WHEN event = '' THEN label ELSE '' END AS label, count(*) AS total,
 			sum(CASE WHEN "readAt" IS NULL THEN 1 ELSE 0 END) AS unread, sum(CASE WHEN "createdAt" >= `+n.s.param("timestamp")+`
 			THEN 1 ELSE 0 END) AS recent
 		FROM (SELECT `+event+` AS event, CAST(type AS text) AS label, "readAt", "createdAt" FROM `+n.s.t("notification_logs")+`

@@ -24,6 +24,7 @@ type Options struct {
 	Upstream      *url.URL      // scheme and host of Next.js
 	DialTimeout   time.Duration // how long connecting may take; 0 is 5 s
 	AnswerTimeout time.Duration // how long the answer's header may take once the request is sent; 0 is for ever
+	BodyIdle      time.Duration // how long a client may pause within a body; 0 is 1 min
 	Logger        *slog.Logger  // nil discards
 	Metrics       *Metrics      // nil counts for nobody
 }
@@ -44,6 +45,9 @@ type Door struct {
 func New(o Options) *Door {
 	if o.DialTimeout <= 0 {
 		o.DialTimeout = 5 * time.Second
+	}
+	if o.BodyIdle <= 0 {
+		o.BodyIdle = time.Minute
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -81,7 +85,13 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		until = d.open
 	}
 	defer context.AfterFunc(until, cancel)()
-	d.proxy.ServeHTTP(w, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	if r.ContentLength != 0 { // -1 in chunks
+		b := &body{ReadCloser: r.Body, conn: http.NewResponseController(w), idle: d.opts.BodyIdle}
+		defer b.release()
+		r.Body = b
+	}
+	d.proxy.ServeHTTP(w, r)
 }
 
 // Close ends upgraded connections, and a little later what is still being answered.

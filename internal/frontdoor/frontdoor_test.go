@@ -316,6 +316,63 @@ func TestWhileNextJSIsDownAPageSaysSo(t *testing.T) {
 	require.Equal(t, 1, strings.Count(h.log.String(), "answers again"))
 }
 
+// Without an end to the waiting for the rest of a body, the request would last for as long as the client likes.
+func TestAClientWhoseBodyNeverEndsHoldsNothing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := l.Addr().String()
+	require.NoError(t, l.Close())
+	brief := func(o *frontdoor.Options) { o.BodyIdle = 100 * time.Millisecond }
+	for name, h := range map[string]*house{
+		"nobody listens": before(t, "http://"+addr, brief),
+		"it reads on":    build(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }, brief),
+		"it hangs up": build(t, func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			require.NoError(t, err)
+			_ = conn.Close()
+		}, brief),
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+		require.NoError(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if name == "nobody listens" {
+			require.NoError(t, err)
+			require.Equal(t, http.StatusBadGateway, res.StatusCode)
+		} else if err != nil { // the client counts as gone
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
+		}
+		_ = conn.Close()
+	}
+}
+
+func TestABodyMayTakeLongerThanAPauseWithinIt(t *testing.T) {
+	t.Parallel()
+	h := build(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		time.Sleep(700 * time.Millisecond) // the answer's time is none of the body's
+		_, _ = w.Write(b)
+	}, func(o *frontdoor.Options) { o.BodyIdle = 500 * time.Millisecond })
+	for range 2 { // on one connection
+		r, w := io.Pipe()
+		go func() {
+			for range 8 {
+				time.Sleep(100 * time.Millisecond)
+				_, _ = io.WriteString(w, "x")
+			}
+			_ = w.Close()
+		}()
+		res, err := h.client.Post(h.url, "text/plain", r)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		require.Equal(t, "xxxxxxxx", text(t, res.Body))
+		require.NoError(t, res.Body.Close())
+	}
+}
+
 func TestAnAnswerThatDoesNotBeginInTimeIs504AndOneThatBeganIsNotCut(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

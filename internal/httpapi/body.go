@@ -17,6 +17,15 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
+// bound gives a request's body Options.BodyTimeout to arrive, also where nobody reads it: net/http reads on to the end of a
+// small one before it sends the answer (server.go, maxPostHandlerReadBytes), and without a deadline would do so for as long
+// as a client likes. The server itself ends the deadline with the request.
+func (a *API) bound(c *gin.Context) {
+	if c.Request.ContentLength != 0 { // -1 in chunks
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(a.opts.BodyTimeout)) // a test's recorder cannot
+	}
+}
+
 // readBody reads a JSON body of at most MaxBody bytes. What PostgreSQL or a JavaScript client could not take is refused
 // here, once: invalid UTF-8, the character U+0000.
 func (a *API) readBody(c *gin.Context) ([]byte, error) {
@@ -26,10 +35,10 @@ func (a *API) readBody(c *gin.Context) ([]byte, error) {
 			return nil, contract.NewError(codeContentType, "the body must be application/json")
 		}
 	}
-	rc := http.NewResponseController(c.Writer)
-	_ = rc.SetReadDeadline(time.Now().Add(a.opts.BodyTimeout)) // not every writer can; a test's recorder cannot
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.opts.MaxBody))
-	_ = rc.SetReadDeadline(time.Time{})
+	if err == nil { // it is here: the deadline must not end the handler, which net/http takes for a client that left
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -70,7 +79,8 @@ func decodeError(err error) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &typ) && typ.Field != "":
-		return contract.InvalidField(typ.Field, fmt.Sprintf("%s has the wrong type: %s is not a %s", typ.Field, typ.Value, jsonKind(typ.Type.Kind().String())))
+		return contract.InvalidField(typ.Field, fmt.Sprintf("%s has the wrong type: %s is not a %s", typ.Field, typ.Value,
+			jsonKind(typ.Type.Kind().String())))
 	case errors.As(err, &syntax):
 		return contract.NewError(contract.CodeInvalid, fmt.Sprintf("the body is not valid JSON at byte %d", syntax.Offset))
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -110,7 +110,12 @@ func (a *API) routes() {
 	r.HandleMethodNotAllowed = true
 	r.ContextWithFallback = false
 	_ = r.SetTrustedProxies(nil)
-	r.Use(a.observe, a.recover)
+	r.Use(a.observe, a.recover, func(c *gin.Context) {
+		// The transport and the app see to the bodies of their own requests.
+		if route := c.FullPath(); route != "" && route != SocketPath && route != SocketPath+"/" {
+			a.bound(c)
+		}
+	})
 	r.NoRoute(a.otherwise(contract.NewError(contract.CodeNotFound, "no such route")))
 	r.NoMethod(a.otherwise(errMethod))
 
@@ -156,6 +161,7 @@ func (a *API) otherwise(err error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		own := slices.ContainsFunc(ownPrefixes, func(p string) bool { return strings.HasPrefix(c.Request.URL.Path, p) })
 		if a.deps.Upstream == nil || own {
+			a.bound(c)
 			refuse(c)
 			return
 		}
@@ -167,6 +173,9 @@ func (a *API) otherwise(err error) gin.HandlerFunc {
 
 // proxied lets informational answers (1xx, RFC 9110, 15.2) through, which Gin's writer would take for the answer's status.
 type proxied struct{ gin.ResponseWriter }
+
+// Unwrap lets the front door set deadlines (http.ResponseController).
+func (p proxied) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (p proxied) WriteHeader(code int) {
 	under, ok := p.ResponseWriter.(interface{ Unwrap() http.ResponseWriter })
@@ -181,7 +190,7 @@ func (p proxied) WriteHeader(code int) {
 func (a *API) Operator(gather http.Handler) http.Handler {
 	r := gin.New()
 	_ = r.SetTrustedProxies(nil)
-	r.Use(a.recover)
+	r.Use(a.recover, a.bound)
 	r.GET("/healthz", a.healthz)
 	r.GET("/readyz", a.readyz)
 	r.GET(SocketPath+"/stats", a.handle(a.stats))

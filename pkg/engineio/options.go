@@ -38,7 +38,7 @@ type Options struct {
 	// InBytes is how many bytes a second a connection may send, and InBurst at once, which must be at least MaxPayload.
 	// Who sends faster is read more slowly, and loses nothing. Default 0: unlimited.
 	InBytes, InBurst int
-	// BodyTimeout is how long the body of a polling POST may take to arrive. Default PingInterval and PingTimeout together.
+	// BodyTimeout is how long the body of a request may take to arrive. Default PingInterval and PingTimeout together.
 	BodyTimeout time.Duration
 	// AllowRequest may refuse a handshake: its error becomes a 403 with the error's text. Default: all are allowed.
 	AllowRequest func(*http.Request) error

@@ -196,10 +196,10 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) ([]incoming, str
 	if r.ContentLength > limit {
 		return nil, "body too large", CloseTooLarge
 	}
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(c.srv.opts.BodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = rc.SetReadDeadline(time.Time{})
+	if err == nil { // else boundBody's deadline stays: the answer must not wait for the rest
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

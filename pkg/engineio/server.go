@@ -93,6 +93,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e protocolError,
 
 // ServeHTTP answers one request. The path does not matter, the query does.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.boundBody(w, r)
 	q := r.URL.Query()
 	transport, sid := q.Get("transport"), q.Get("sid")
 	switch {
@@ -118,6 +119,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		default:
 			s.refuse(w, r, badRequest, "method")
 		}
+	}
+}
+
+// boundBody bounds how long a body may take to arrive, whether it is wanted or not: net/http takes what is left of it
+// before it answers, and would wait for it for ever. The deadline goes with the next request, or with readPost.
+func (s *Server) boundBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // -1 in chunks
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.opts.BodyTimeout))
 	}
 }
 

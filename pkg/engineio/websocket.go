@@ -27,6 +27,7 @@ type wsConn struct {
 	server *Server
 	raw    syscall.RawConn // of Conn; nil where there is none: then every write may wait
 	writes sync.Mutex
+	torn   bool // a frame was begun and not finished. Guarded by writes
 	ended  atomic.Bool
 	probed bool        // guarded by Conn.mu: it has sent its probe
 	timer  *time.Timer // ends an upgrade that takes too long
@@ -114,14 +115,24 @@ func (w *wsConn) writePackets(packets []*Packet) error {
 func (w *wsConn) blocking(write func() error) error {
 	_ = w.SetWriteDeadline(time.Now().Add(w.server.opts.WriteTimeout))
 	err := write()
+	w.torn = w.torn || err != nil
 	if !w.ended.Load() {
 		_ = w.SetWriteDeadline(time.Time{})
 	}
 	return err
 }
 
-// close sends a close frame and ends the connection once the peer has answered. It returns at once. A writer that is
-// stuck in the middle of a frame is cut.
+// reset ends the connection at once. What the peer does not read the kernel would otherwise keep for minutes, megabytes
+// for each connection, after the socket is closed.
+func (w *wsConn) reset() {
+	if tcp, ok := w.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = w.Close()
+}
+
+// close sends a close frame and ends the connection once the peer has answered. It returns at once. A writer that waits for
+// the peer in the middle of a frame is given as long as the peer has for its answer, and then cut.
 func (w *wsConn) close(code uint16) {
 	if !w.ended.CompareAndSwap(false, true) {
 		return
@@ -130,19 +141,21 @@ func (w *wsConn) close(code uint16) {
 		w.timer.Stop()
 	}
 	w.server.lingering.Go(func() {
-		if !w.writes.TryLock() {
-			_ = w.Close()
-			return
-		}
+		_ = w.SetWriteDeadline(time.Now().Add(linger)) // for who has the lock
+		w.writes.Lock()
 		defer w.writes.Unlock()
 		_ = w.SetWriteDeadline(time.Now().Add(linger))
+		if w.torn {
+			w.reset()
+			return
+		}
 		_, err := w.Conn.Write(closeFrame(code))
 		if half, ok := w.Conn.(interface{ CloseWrite() error }); ok && err == nil {
 			_ = half.CloseWrite()
 			_ = w.SetReadDeadline(time.Now().Add(linger)) // the reader closes
 			return
 		}
-		_ = w.Close()
+		w.reset()
 	})
 }
 
