@@ -187,14 +187,14 @@ func TestARowThatNoListShowsIsNotFoundByAnything(t *testing.T) {
 func TestAListOfOneTypeShowsThatTypeAndNoOther(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		me := inbox.User{TenantID: s.a.ID, ID: s.a.Admin}
-		real := func(eventType, data string) *string {
+		made := func(eventType, data string) *string {
 			text := `{"isRealtime":true,"eventType":` + eventType + `,"eventData":` + data + `,"priority":"high"}`
 			return &text
 		}
 		other := `{"campaign":"x"}`
 		for id, metadata := range map[string]*string{
-			"created": real(`"appointment:created"`, `{"eventType":"nested","text":"\"eventType\":\"quoted\""}`),
-			"capital": real(`"ALERTA"`, `null`), "html": real(`"a<b>&c"`, `null`), "accent": real(`"año \"1\""`, `null`),
+			"created": made(`"appointment:created"`, `{"eventType":"nested","text":"\"eventType\":\"quoted\""}`),
+			"capital": made(`"ALERTA"`, `null`), "html": made(`"a<b>&c"`, `null`), "accent": made(`"año \"1\""`, `null`),
 			"none": nil, "other": &other, "no JSON": new(string),
 		} {
 			row := models.NotificationLog{ID: id, Type: "PROMOTION", Channel: "PUSH", RecipientID: s.a.Admin, RecipientName: "x",
