@@ -37,6 +37,7 @@ func (c *core) openPostgres(ctx context.Context) (*gorm.DB, error) {
 	if target.queryTimeout > 0 {
 		c.opts.QueryTimeout = target.queryTimeout
 	}
+	c.poolTimeout = target.poolTimeout
 	// As stdlib.OpenDBFromPool, with Prisma's pool_timeout around the wait for a connection.
 	db := sql.OpenDB(&boundedConnector{Connector: stdlib.GetPoolConnector(pool), timeout: target.poolTimeout})
 	db.SetMaxIdleConns(0)

@@ -78,6 +78,8 @@ type core struct {
 	sql     *sql.DB
 	pool    *pgxpool.Pool // nil on SQLite
 
+	poolTimeout time.Duration // Prisma's pool_timeout; 0: none
+
 	// writer lets one writer at a time through on SQLite, in order of arrival: its own lock is polled, and would
 	// answer "database is locked" to the unlucky. nil on PostgreSQL.
 	writer chan struct{}

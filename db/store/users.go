@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -48,12 +50,9 @@ type accountRow struct {
 // Account finds who signs in by id, in users, else in client_users, in one query. Inactive ones are found too:
 // Active says. CodeNotFound when there is no such row.
 func (u *Users) Account(ctx context.Context, id string) (Account, error) {
-	if !plausible(id) {
-		return Account{}, notFound("user")
-	}
-	accounts, err := u.accounts(ctx, "users.account", "= ?", id) // the plan is an index lookup whatever the statistics
+	accounts, err := u.Accounts(ctx, []string{id})
 	if err != nil {
-		return Account{}, fmt.Errorf("load account: %w", err)
+		return Account{}, err
 	}
 	a, ok := accounts[id]
 	if !ok {
@@ -64,31 +63,13 @@ func (u *Users) Account(ctx context.Context, id string) (Account, error) {
 
 // Accounts is Account for many ids in one query; ids without a row are not in the map.
 func (u *Users) Accounts(ctx context.Context, ids []string) (map[string]Account, error) {
-	list := idList(ids)
-	if list == "" {
+	ids = distinct(ids)
+	if len(ids) == 0 {
 		return map[string]Account{}, nil
 	}
-	accounts, err := u.accounts(ctx, "users.accounts", u.s.inIDs(), list)
+	rows, err := u.accountRows(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("load accounts: %w", err)
-	}
-	return accounts, nil
-}
-
-// accounts are the accounts whose id fulfils the condition, which takes one argument.
-func (u *Users) accounts(ctx context.Context, operation, condition, arg string) (map[string]Account, error) {
-	s := u.s
-	query := `SELECT u.id, u.email, u."firstName", u."lastName", u."tenantId", CAST(u.role AS text) AS role,
-			0 AS portal, (u."isActive" AND t."isActive") AS active
-		FROM ` + s.t("users") + ` u JOIN ` + s.t("tenants") + ` t ON t.id = u."tenantId" WHERE u.id ` + condition + `
-		UNION ALL
-		SELECT c.id, c.email, c."firstName", c."lastName", c."tenantId", 'CLIENT', 1,
-			(c."isActive" AND t."isActive")
-		FROM ` + s.t("client_users") + ` c JOIN ` + s.t("tenants") + ` t ON t.id = c."tenantId"
-		WHERE c.id ` + condition
-	var rows []accountRow
-	if _, err := s.find(ctx, operation, &rows, query, arg, arg); err != nil {
-		return nil, err
 	}
 	accounts := make(map[string]Account, len(rows))
 	for _, r := range rows {
@@ -102,6 +83,29 @@ func (u *Users) accounts(ctx context.Context, operation, condition, arg string) 
 		}
 	}
 	return accounts, nil
+}
+
+func (u *Users) accountRows(ctx context.Context, ids []string) (rows []accountRow, err error) {
+	s := u.s
+	query := `SELECT u.id, u.email, u."firstName", u."lastName", u."tenantId", CAST(u.role AS text) AS role,
+			0 AS portal, (u."isActive" AND t."isActive") AS active
+		FROM ` + s.t("users") + ` u JOIN ` + s.t("tenants") + ` t ON t.id = u."tenantId" WHERE u.id ` + s.among() + `
+		UNION ALL
+		SELECT c.id, c.email, c."firstName", c."lastName", c."tenantId", 'CLIENT', 1,
+			(c."isActive" AND t."isActive")
+		FROM ` + s.t("client_users") + ` c JOIN ` + s.t("tenants") + ` t ON t.id = c."tenantId"
+		WHERE c.id ` + s.among()
+	if s.pool == nil {
+		list := asJSON(ids)
+		_, err = s.find(ctx, "users.accounts", &rows, query, list, list)
+		return rows, err
+	}
+	err = s.direct(ctx, "users.accounts", query, func(row pgx.CollectableRow) error {
+		rows = append(rows, accountRow{})
+		r := &rows[len(rows)-1]
+		return row.Scan(&r.ID, &r.Email, &r.FirstName, &r.LastName, &r.TenantID, &r.Role, &r.Portal, &r.Active)
+	}, ids, ids)
+	return rows, err
 }
 
 // recipientRow is a user with the preferences, if any. The same columns come out of Recipients and Recipient.
@@ -188,8 +192,26 @@ func (s *Store) inIDs() string {
 	return `IN (SELECT value FROM json_each(?))`
 }
 
+// among is the condition that takes a list of ids: an array where pgx is asked itself, whose plan is an index lookup
+// whatever the statistics, and asJSON's text on SQLite.
+func (s *Store) among() string {
+	if s.dialect == Postgres {
+		return `= ANY(CAST(? AS text[]))`
+	}
+	return s.inIDs()
+}
+
 // idList is the plausible ones of ids as JSON, each once; empty when there are none.
 func idList(ids []string) string {
+	kept := distinct(ids)
+	if len(kept) == 0 {
+		return ""
+	}
+	return asJSON(kept)
+}
+
+// distinct is the plausible ones of ids, each once.
+func distinct(ids []string) []string {
 	seen := make(map[string]bool, len(ids))
 	kept := make([]string, 0, len(ids))
 	for _, id := range ids {
@@ -198,12 +220,13 @@ func idList(ids []string) string {
 			kept = append(kept, id)
 		}
 	}
-	if len(kept) == 0 {
-		return ""
-	}
-	b, err := json.Marshal(kept)
+	return kept
+}
+
+func asJSON(ids []string) string {
+	b, err := json.Marshal(ids)
 	if err != nil { // valid strings always encode
-		return ""
+		return "[]"
 	}
 	return string(b)
 }

@@ -232,3 +232,35 @@ func TestAnAnswerThatWasAskedForBeforeAChangeIsNotRemembered(t *testing.T) {
 		require.Equal(t, 2, p.count())
 	})
 }
+
+func TestACrowdThatSignsInSharesItsQueries(t *testing.T) {
+	t.Parallel()
+	const crowd = 200
+	p := newPeople()
+	ids := make([]string, crowd)
+	for i := range ids {
+		ids[i] = fmt.Sprint("user-", i)
+		p.change(ids[i], func(a *store.Account) { *a = staff(ids[i], nil) })
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, p, identity.Options{})
+		gate := make(chan struct{})
+		p.onQuery(func(context.Context) { <-gate }, nil)
+		var wg sync.WaitGroup
+		for _, id := range append(ids, "nobody") {
+			wg.Go(func() {
+				u, err := s.signIn(id)
+				if id == "nobody" {
+					require.Equal(t, contract.CodeUserInactive, contract.CodeOf(err))
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, id, u.ID, "everybody gets their own row")
+			})
+		}
+		synctest.Wait()
+		close(gate)
+		wg.Wait()
+		require.Less(t, p.count(), 10, "four at once, then all that waited")
+	})
+}

@@ -14,9 +14,7 @@ import (
 
 // Accounts reads who may sign in; store.Users satisfies it.
 type Accounts interface {
-	// Account is the row of id, active or not; CodeNotFound when there is none.
-	Account(ctx context.Context, id string) (store.Account, error)
-	// Accounts is Account for many ids; ids without a row are not in the map.
+	// Accounts are the rows of ids, active or not, by id; ids without a row are not in the map.
 	Accounts(ctx context.Context, ids []string) (map[string]store.Account, error)
 }
 
@@ -102,7 +100,7 @@ func New(accounts Accounts, keys *nextauth.Keyring, origins *Origins, o Options)
 	o.fill()
 	return &Service{
 		accounts: accounts, keys: keys, origins: origins, opts: o,
-		cache:  newCache(accounts.Account, o),
+		cache:  newCache(accounts.Accounts, o),
 		ledger: newLedger(),
 	}
 }

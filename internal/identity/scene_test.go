@@ -81,18 +81,6 @@ func (p *people) count() int {
 	return p.queries
 }
 
-func (p *people) Account(ctx context.Context, id string) (store.Account, error) {
-	rows, err := p.query(ctx, []string{id})
-	if err != nil {
-		return store.Account{}, err
-	}
-	a, ok := rows[id]
-	if !ok {
-		return a, contract.NewError(contract.CodeNotFound, "no such user")
-	}
-	return a, nil
-}
-
 func (p *people) Accounts(ctx context.Context, ids []string) (map[string]store.Account, error) {
 	p.mu.Lock()
 	p.asked = append(p.asked, ids)
