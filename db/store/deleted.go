@@ -121,10 +121,10 @@ func (u *Users) Professional(ctx context.Context, tenantID, id string) (Professi
 // TryComplete is Complete that tells whether it stored the first answer: not when another process took the key over, or
 // the key is gone.
 func (i *Idempotency) TryComplete(ctx context.Context, key string, response []byte) (first bool, err error) {
-	n, err := i.s.exec(ctx, "idempotency.complete", `UPDATE `+i.s.t("realtime.idempotency_keys")+`
-		SET response = ?, completed_at = ? WHERE key = ? AND response IS NULL`, clean(string(response)), i.s.now(), key)
+	keys, err := i.s.returning(ctx, "idempotency.complete", `UPDATE `+i.s.t("realtime.idempotency_keys")+`
+		SET response = ?, completed_at = ? WHERE key = ? AND response IS NULL RETURNING key`, clean(string(response)), i.s.now(), key)
 	if err != nil {
 		return false, fmt.Errorf("complete request: %w", err)
 	}
-	return n == 1, nil
+	return len(keys) == 1, nil
 }

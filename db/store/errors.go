@@ -32,9 +32,9 @@ func fault(err error) error {
 		return err
 	case errors.Is(err, gorm.ErrRecordNotFound), errors.Is(err, sql.ErrNoRows):
 		return contract.Wrap(contract.CodeNotFound, "not found", err)
-	case errors.Is(err, gorm.ErrDuplicatedKey):
+	case errors.Is(err, gorm.ErrDuplicatedKey), stateOf(err) == "23505":
 		return contract.Wrap(contract.CodeConflict, "there is such a row already", err)
-	case errors.Is(err, gorm.ErrForeignKeyViolated):
+	case errors.Is(err, gorm.ErrForeignKeyViolated), stateOf(err) == "23503":
 		return contract.Wrap(contract.CodeConflict, "a row that this one refers to does not exist", err)
 	case unavailable(err):
 		return contract.Wrap(contract.CodeUnavailable, "the database does not answer", err)
@@ -57,9 +57,8 @@ func unavailable(err error) bool {
 	if errors.As(err, &connect) || errors.As(err, &network) { // whatever the server said to the connection
 		return true
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return unavailableState(pg.Code)
+	if state := stateOf(err); state != "" {
+		return unavailableState(state)
 	}
 	var lite *gosqlite.Error
 	if errors.As(err, &lite) {
@@ -71,6 +70,15 @@ func unavailable(err error) bool {
 	// database/sql and pgx have no value for these.
 	text := err.Error()
 	return strings.Contains(text, "sql: database is closed") || strings.Contains(text, "conn closed")
+}
+
+// stateOf is PostgreSQL's error code (appendix A of its manual), "" for any other error.
+func stateOf(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
 }
 
 // unavailableState knows PostgreSQL's error codes (appendix A of its manual) that pass by themselves.

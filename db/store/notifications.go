@@ -62,7 +62,7 @@ func (n *Notifications) Insert(ctx context.Context, rows []models.NotificationLo
 	if err != nil {
 		return fmt.Errorf("insert notifications: %w", err)
 	}
-	if _, err := n.s.exec(ctx, "notifications.insert", n.insertSQL(), string(body)); err != nil {
+	if err := n.s.later(ctx, "notifications.insert", n.insertSQL(), string(body)); err != nil {
 		return fmt.Errorf("insert notifications: %w", err)
 	}
 	return nil

@@ -31,26 +31,39 @@ func (o *Outbox) Add(ctx context.Context, deliveries ...Delivery) error {
 	if len(deliveries) == 0 {
 		return nil
 	}
-	now := o.s.now()
-	rows := make([]models.Delivery, len(deliveries))
+	now := o.s.timeText(o.s.now())
+	rows := make([]addedDelivery, len(deliveries))
 	for i, d := range deliveries {
 		if !json.Valid(d.Body) {
 			return errors.New("add delivery: the body is not JSON")
 		}
-		rows[i] = models.Delivery{
-			ID: d.ID, TenantID: d.TenantID, Body: clean(string(d.Body)), DueAt: UTC(d.DueAt), Attempts: d.Attempts,
-			CreatedAt: now,
-		}
+		rows[i] = addedDelivery{d.ID, d.TenantID, clean(string(d.Body)), o.s.timeText(d.DueAt), d.Attempts, now}
 	}
-	leave, err := o.s.enter(ctx)
+	list, err := json.Marshal(rows)
 	if err != nil {
-		return err
+		return fmt.Errorf("add delivery: %w", err)
 	}
-	defer leave()
-	if err := o.s.op(ctx, "outbox.add").Create(&rows).Error; err != nil {
-		return fmt.Errorf("add delivery: %w", fault(err))
+	into := `INSERT INTO ` + o.s.t("realtime.deliveries") + ` (id, tenant_id, body, due_at, attempts, created_at) `
+	source := `SELECT value->>'id', value->>'tenant_id', value->>'body', value->>'due_at', value->>'attempts', value->>'created_at'
+		FROM json_each(?)`
+	if o.s.dialect == Postgres {
+		source = `SELECT * FROM jsonb_to_recordset(CAST(? AS jsonb))
+			AS r(id text, tenant_id text, body text, due_at timestamp, attempts integer, created_at timestamp)`
+	}
+	if err := o.s.later(ctx, "outbox.add", into+source, string(list)); err != nil {
+		return fmt.Errorf("add delivery: %w", err)
 	}
 	return nil
+}
+
+// addedDelivery is a row of models.Delivery as Add hands it to the database: JSON with the columns' names.
+type addedDelivery struct {
+	ID        string `json:"id"`
+	TenantID  string `json:"tenant_id"`
+	Body      string `json:"body"`
+	DueAt     string `json:"due_at"`
+	Attempts  int    `json:"attempts"`
+	CreatedAt string `json:"created_at"`
 }
 
 // Done removes deliveries that were made. Ids that are gone already do not matter.

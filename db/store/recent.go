@@ -62,18 +62,15 @@ func (r *Recent) ClaimAll(
 		WHERE r.hash <> excluded.hash OR r.claimed_at <= ? OR r.claimed_at > ?
 		RETURNING key`
 	now = UTC(now)
-	var rows []struct {
-		Key string `gorm:"column:key"`
-	}
-	err = r.s.findWriting(ctx, "recent.claim", &rows, statement, now, string(body), now.Add(-window), now.Add(window))
+	keys, err := r.s.returning(ctx, "recent.claim", statement, now, string(body), now.Add(-window), now.Add(window))
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	claimed := make(map[string]bool, len(rows))
-	for _, row := range rows {
-		claimed[row.Key] = true
+	claimed := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		claimed[key] = true
 	}
-	fresh = make(map[string]bool, len(rows))
+	fresh = make(map[string]bool, len(keys))
 	for key := range hashes {
 		if claimed[clean(key)] {
 			fresh[key] = true

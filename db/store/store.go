@@ -63,6 +63,7 @@ type Store struct {
 	*core
 	db   *gorm.DB
 	inTx bool
+	pipe *pipeline // in InEmitTx on PostgreSQL
 }
 
 // core is what a store and the stores of its transactions share.

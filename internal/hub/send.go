@@ -20,6 +20,20 @@ func (h *Hub) ToUser(_ context.Context, tenantID, userID, event string, payload 
 	return h.send(tenantID, sio.Target{Rooms: []string{contract.UserRoom(userID)}}, event, payload)
 }
 
+// TenantOf is the tenant under which a user's sockets signed in. It is not known of who has none, nor while a user who was
+// moved still has sockets of both.
+func (h *Hub) TenantOf(userID string) (tenantID string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, ses := range h.users[userID] {
+		if ok && ses.user.TenantID != tenantID {
+			return "", false
+		}
+		tenantID, ok = ses.user.TenantID, true
+	}
+	return tenantID, ok
+}
+
 // ToTenant sends to every socket of a tenant.
 func (h *Hub) ToTenant(_ context.Context, tenantID, event string, payload any) (int, error) {
 	return h.send(tenantID, sio.Target{Rooms: []string{contract.TenantRoom(tenantID)}}, event, payload)

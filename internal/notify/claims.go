@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 
 	"github.com/citaplanner/realtime/db/store"
 )
@@ -29,8 +30,8 @@ const (
 	claimNotice = "notice"
 )
 
-// claim tells which keys of the occurrence are new, in one statement.
-func (s *Service) claim(ctx context.Context, tx *store.Store, o *occurrence) (fresh map[string]bool, err error) {
+// claims are the keys that the occurrence depends on, with its content.
+func (o *occurrence) claims() map[string]string {
 	keys := map[string]string{}
 	for _, e := range o.events {
 		if e.claim != "" {
@@ -42,6 +43,15 @@ func (s *Service) claim(ctx context.Context, tx *store.Store, o *occurrence) (fr
 			keys[n.claim] = o.content
 		}
 	}
+	return keys
+}
+
+// claim tells which keys of a batch are new, in one statement. Its times are those of the first: they came together.
+func (s *Service) claim(ctx context.Context, tx *store.Store, batch []*commitment) (fresh map[string]bool, err error) {
+	keys := map[string]string{}
+	for _, c := range batch {
+		maps.Copy(keys, c.claims)
+	}
 	if s.opts.DedupWindow < 0 || len(keys) == 0 {
 		fresh = make(map[string]bool, len(keys))
 		for k := range keys {
@@ -49,7 +59,7 @@ func (s *Service) claim(ctx context.Context, tx *store.Store, o *occurrence) (fr
 		}
 		return fresh, nil
 	}
-	return tx.Recent.ClaimAll(ctx, keys, o.at.Time, s.opts.DedupWindow)
+	return tx.Recent.ClaimAll(ctx, keys, batch[0].o.at.Time, s.opts.DedupWindow)
 }
 
 // contentOf is the hash of what an occurrence says. Members that change from one attempt to the next although nothing

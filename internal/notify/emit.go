@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -118,55 +117,6 @@ func (s *Service) commitAndSend(ctx context.Context, metric string, o *occurrenc
 	return result, nil
 }
 
-// commit stores the occurrence in one transaction: claims, rows, the delivery and, where the request has an idempotency
-// key, its answer. stored is false where there was nothing to store.
-func (s *Service) commit(ctx context.Context, metric string, o *occurrence) (
-	d *delivery, result contract.EmitResult, stored bool, err error,
-) {
-	key := attemptOf(ctx)
-	if key != nil && !key.take() {
-		key = nil // an earlier emit of this request has stored the answer
-	}
-	if key == nil && (o.fleeting || len(o.events)+len(o.notices) == 0) {
-		d, _, err = s.compose(metric, o, nil)
-		return d, answerOf(o, nil), false, err
-	}
-	var fresh map[string]bool
-	var rows []models.NotificationLog
-	err = s.st.InTx(ctx, func(tx *store.Store) (err error) {
-		if fresh, err = s.claim(ctx, tx, o); err != nil {
-			return err
-		}
-		if d, rows, err = s.compose(metric, o, fresh); err != nil {
-			return err
-		}
-		if err := insert(ctx, tx, rows); err != nil {
-			return err
-		}
-		if !d.empty() {
-			body, err := encode(d)
-			if err != nil {
-				return err
-			}
-			// The lease counts from here: the transaction may have waited for others.
-			row := store.Delivery{
-				ID: d.ID, TenantID: d.TenantID, Body: body, DueAt: s.opts.Now().Add(s.opts.DeliveryLease),
-			}
-			if err := tx.Outbox.Add(ctx, row); err != nil {
-				return err
-			}
-		}
-		result = answerOf(o, rows)
-		return key.complete(ctx, tx, result)
-	})
-	if err != nil {
-		key.giveBack()
-		return nil, contract.EmitResult{}, false, fmt.Errorf("commit %s: %w", metric, err)
-	}
-	s.count(metric, o, d, fresh, len(rows))
-	return d, result, true, nil
-}
-
 // compose makes the rows and the delivery of what is fresh; fresh nil means that nothing was claimed.
 func (s *Service) compose(metric string, o *occurrence, fresh map[string]bool) (
 	*delivery, []models.NotificationLog, error,
@@ -202,23 +152,6 @@ func (s *Service) compose(metric string, o *occurrence, fresh map[string]bool) (
 	return d, rows, nil
 }
 
-// insertBytes bounds one INSERT. All rows fit into one, but for an alert with much data for very many users.
-const insertBytes = 16 << 20
-
-func insert(ctx context.Context, tx *store.Store, rows []models.NotificationLog) error {
-	size, from := 0, 0
-	for i, r := range rows {
-		size += len(r.Message) + len(*r.Metadata) + 512
-		if size >= insertBytes || i == len(rows)-1 {
-			if err := tx.Notifications.Insert(ctx, rows[from:i+1]); err != nil {
-				return err
-			}
-			size, from = 0, i+1
-		}
-	}
-	return nil
-}
-
 // answerOf is what the caller gets, but for the number of sockets.
 func answerOf(o *occurrence, rows []models.NotificationLog) contract.EmitResult {
 	ids := make([]string, len(rows))
@@ -226,20 +159,4 @@ func answerOf(o *occurrence, rows []models.NotificationLog) contract.EmitResult 
 		ids[i] = rows[i].ID
 	}
 	return contract.EmitResult{ID: o.id, Notifications: ids}
-}
-
-// count counts what became of the occurrence's parts.
-func (s *Service) count(metric string, o *occurrence, d *delivery, fresh map[string]bool, rows int) {
-	sent, repeats := 0, len(o.events)-len(d.Events)
-	for _, m := range d.Notices {
-		sent += len(m.To)
-	}
-	for _, n := range o.notices {
-		if !fresh[n.claim] {
-			repeats++
-		}
-	}
-	s.opts.Metrics.notifications.WithLabelValues(metric, "sent").Add(float64(sent))
-	s.opts.Metrics.notifications.WithLabelValues(metric, "stored").Add(float64(rows - sent))
-	s.opts.Metrics.repeats.WithLabelValues(metric).Add(float64(repeats))
 }

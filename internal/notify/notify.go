@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/coalesce"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -55,6 +56,8 @@ type Service struct {
 	opts Options
 	done *doneList
 
+	commits coalesce.Group[*commitment, struct{}]
+
 	tenants struct {
 		sync.Mutex
 		seen map[string]time.Time // when the tenant existed; see tenantExists
@@ -87,6 +90,7 @@ func New(st *store.Store, b Broadcaster, o Options) *Service {
 		o.Metrics = NewMetrics(nil)
 	}
 	s := &Service{st: st, out: b, opts: o, done: newDoneList(st.Outbox, o)}
+	s.commits.Run, s.commits.AtOnce = s.commitAll, commitsAtOnce
 	s.tenants.seen = map[string]time.Time{}
 	s.flights.running = map[string]*flight{}
 	return s

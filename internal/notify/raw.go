@@ -43,12 +43,29 @@ func (s *Service) EmitToTenant(ctx context.Context, in EmitToTenant) (contract.E
 func (s *Service) EmitToUser(ctx context.Context, in EmitToUser) (contract.EmitResult, error) {
 	ids := func() error { return checkAll(maybeID("tenantId", in.TenantID), id("userId", in.UserID)) }
 	return s.raw(ctx, in.Event, in.Data, ids, func(ctx context.Context) (string, event, error) {
-		account, err := s.st.Users.Account(ctx, in.UserID)
-		if err == nil && in.TenantID != "" && account.TenantID != in.TenantID {
+		tenantID, err := s.tenantOf(ctx, in.UserID)
+		if err == nil && in.TenantID != "" && tenantID != in.TenantID {
 			err = contract.NewError(contract.CodeNotFound, "user not found")
 		}
-		return account.TenantID, event{UserID: in.UserID}, err
+		return tenantID, event{UserID: in.UserID}, err
 	})
+}
+
+// acquainted is a Broadcaster that knows the tenant of who is connected, as the database had it within the time that
+// rights are read again (contract/auth.md: within a minute).
+type acquainted interface {
+	TenantOf(userID string) (tenantID string, ok bool)
+}
+
+// tenantOf is the tenant of a user or portal user. Who is connected costs no query: half of an emit's CPU (make bench).
+func (s *Service) tenantOf(ctx context.Context, userID string) (string, error) {
+	if known, ok := s.out.(acquainted); ok {
+		if tenantID, ok := known.TenantOf(userID); ok {
+			return tenantID, nil
+		}
+	}
+	account, err := s.st.Users.Account(ctx, userID)
+	return account.TenantID, err
 }
 
 // EmitToRole is the raw helper emitToRole.
