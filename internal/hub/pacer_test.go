@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,15 +18,33 @@ func testPacer() *pacer {
 	return newPacer(limits.Rate{PerSecond: 1000, Burst: 1000}, 100_000, time.Now, NewMetrics(nil))
 }
 
+// record is an order of events that several goroutines write.
+type record struct {
+	mu     sync.Mutex
+	events []int
+}
+
+func (r *record) add(event int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, event)
+}
+
+func (r *record) list() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
 func TestBroadcastsOverTheRateWaitInOrderAndDelayNobodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, start := testPacer(), time.Now()
-		var order []int
+		var order record
 		send := func(i int) func(from, until int) int {
 			return func(from, until int) int {
 				if from == 0 {
-					order = append(order, i)
+					order.add(i)
 				}
 				return until - from
 			}
@@ -34,16 +54,16 @@ func TestBroadcastsOverTheRateWaitInOrderAndDelayNobodyElse(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 1000, n)
 		}
-		require.Equal(t, []int{0}, order, "the burst goes out at once")
+		require.Equal(t, []int{0}, order.list(), "the burst goes out at once")
 		n, err := p.send("b", 1000, 10, send(9))
 		require.NoError(t, err)
 		require.Equal(t, 1000, n)
-		require.Equal(t, []int{0, 9}, order, "another tenant does not wait")
-		_, err = p.send("a", 1, 10, func(int, int) int { order = append(order, 4); return 1 })
+		require.Equal(t, []int{0, 9}, order.list(), "another tenant does not wait")
+		_, err = p.send("a", 1, 10, func(int, int) int { order.add(4); return 1 })
 		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		require.Equal(t, []int{0, 9, 1, 2, 3, 4}, order, "a small one does not overtake")
+		require.Equal(t, []int{0, 9, 1, 2, 3, 4}, order.list(), "a small one does not overtake")
 		require.Equal(t, 10*time.Second, time.Since(start))
 		require.Zero(t, p.lanes["a"].bytes)
 		require.False(t, p.lanes["a"].busy)

@@ -27,8 +27,8 @@ const (
 // maxControl is the longest payload of a control frame (RFC 6455, 5.5).
 const maxControl = 125
 
-// readBuffer is what an idle WebSocket keeps for reading, in bytes: the frames of clients are short.
-const readBuffer = 512
+// readBuffer is what a reader keeps for reading, in bytes: the frames of clients are short.
+const readBuffer = 4 << 10
 
 // firstChunk is how much is allocated for a frame before any of its payload has come. What a header announces costs
 // nothing: the buffer doubles as bytes arrive.

@@ -68,7 +68,7 @@ func (s *serial) drain() {
 	}
 }
 
-// group counts goroutines. Unlike a sync.WaitGroup it may gain one while somebody waits.
+// group counts what is not over. Unlike a sync.WaitGroup it may gain one while somebody waits.
 type group struct {
 	mu      sync.Mutex
 	n       int
@@ -77,25 +77,31 @@ type group struct {
 
 // Go runs fn in a goroutine of the group.
 func (g *group) Go(fn func()) {
-	g.mu.Lock()
-	g.n++
-	g.mu.Unlock()
+	g.enter()
 	go func() {
-		defer func() {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			if g.n--; g.n == 0 {
-				for _, ch := range g.waiting {
-					close(ch)
-				}
-				g.waiting = nil
-			}
-		}()
+		defer g.leave()
 		fn()
 	}()
 }
 
-// wait returns when the group has no goroutine.
+func (g *group) enter() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n++
+}
+
+func (g *group) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.n--; g.n == 0 {
+		for _, ch := range g.waiting {
+			close(ch)
+		}
+		g.waiting = nil
+	}
+}
+
+// wait returns when the group has nothing.
 func (g *group) wait() {
 	g.mu.Lock()
 	if g.n == 0 {

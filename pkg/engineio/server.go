@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -38,13 +37,15 @@ type Server struct {
 	down    bool
 
 	writers   *writers
+	readers   *readers
 	gone      sync.WaitGroup // connections whose Close has not been handed up
-	lingering group          // goroutines that read or close a WebSocket
+	lingering group          // WebSockets that are not over, and goroutines that close one
 }
 
 // NewServer returns a server that calls h.
 func NewServer(h Handler, o Options) *Server {
 	s := &Server{handler: h, opts: o.withDefaults(), conns: map[string]*Conn{}, writers: newWriters()}
+	s.readers = newReaders(int(s.opts.MaxPayload))
 	if s.opts.MaxConnsPerAddr > 0 {
 		s.from = map[string]int{}
 	}
@@ -163,10 +164,9 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	}
 	c.first.Store(&Handshake{Header: r.Header, Query: q, URL: r.URL.RequestURI(), Host: r.Host,
 		RemoteAddr: r.RemoteAddr, TLS: r.TLS != nil})
-	var in *bufio.Reader
 	if transport == WebSocket {
 		var err error
-		if c.ws, in, err = s.accept(w, r, c); err != nil {
+		if c.ws, err = s.accept(w, r, c); err != nil {
 			s.release(key)
 			return
 		}
@@ -174,7 +174,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	open := newPacket(frameText, typeOpen, s.openBody(c, transport))
 	c.enqueue([]*Packet{open}, open.size()) // first of all, whatever Open sends
 	if !s.open(c) {
-		if in != nil {
+		if transport == WebSocket {
 			_ = c.ws.Close()
 			return
 		}
@@ -183,7 +183,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	}
 	s.opts.Metrics.opened(transport)
 	c.startBeat()
-	if in == nil {
+	if transport == Polling {
 		c.servePoll(w, r)
 		return
 	}
@@ -191,7 +191,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, transport str
 	ws := c.ws
 	c.flush()
 	c.mu.Unlock()
-	s.lingering.Go(func() { ws.read(in) }) // a fresh stack: net/http's goroutine and buffers are freed
+	ws.start() // net/http's goroutine and buffers are freed
 }
 
 // open makes a connection one that others can find, and hands it up; false when the server went down meanwhile. Both are

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha1" //nolint:gosec // RFC 6455, 4.2.2 asks for it
 	"encoding/base64"
@@ -31,37 +30,82 @@ type wsConn struct {
 	ended  atomic.Bool
 	probed bool        // guarded by Conn.mu: it has sent its probe
 	timer  *time.Timer // ends an upgrade that takes too long
+
+	parked atomic.Bool // no reader has it; whoever makes it false gives it to one
+	// The reader that has it has what follows to itself.
+	fd     int           // raw's descriptor, -1 for none; never changes
+	polled bool          // the poller knows it
+	early  *bytes.Reader // what came with the handshake; nil when it is read
 }
 
-// accept makes a WebSocket of a request (RFC 6455, 4.2.2), to be read from in. It answers the request itself when that
-// fails.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (ws *wsConn, in *bufio.Reader, err error) {
+// accept makes a WebSocket of a request (RFC 6455, 4.2.2). It answers the request itself when that fails.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, c *Conn) (ws *wsConn, err error) {
 	if !isUpgrade(r) {
 		s.refuse(w, r, badRequest, "not a WebSocket handshake")
-		return nil, nil, errors.New("not a WebSocket handshake")
+		return nil, errors.New("not a WebSocket handshake")
 	}
 	raw, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		s.refuse(w, r, badRequest, "cannot upgrade")
-		return nil, nil, err
+		return nil, err
 	}
 	_ = raw.SetDeadline(time.Time{})
-	ws = &wsConn{Conn: raw, c: c, server: s}
+	ws = &wsConn{Conn: raw, c: c, server: s, fd: -1}
 	if plain, ok := raw.(syscall.Conn); ok && canTry {
-		ws.raw, _ = plain.SyscallConn()
+		if ws.raw, err = plain.SyscallConn(); err == nil {
+			_ = ws.raw.Control(func(fd uintptr) { ws.fd = int(fd) }) //nolint:gosec // a descriptor fits
+		}
 	}
-	var from io.Reader = raw
 	// A quick client's first frames may be in net/http's buffer already, which is given up: it is far larger than ours.
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, _ := buffered.Peek(n)
-		from = io.MultiReader(bytes.NewReader(bytes.Clone(early)), raw)
+		ws.early = bytes.NewReader(bytes.Clone(early))
 	}
 	if _, err := ws.Write(switching(r.Header.Get("Sec-WebSocket-Key"))); err != nil {
 		_ = raw.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	return ws, bufio.NewReaderSize(from, readBuffer), nil
+	return ws, nil
 }
+
+// start has the WebSocket read from now on.
+func (w *wsConn) start() {
+	w.server.lingering.enter()
+	if !w.park() {
+		w.server.readers.read(w)
+	}
+}
+
+// source is what a reader reads from.
+func (w *wsConn) source() io.Reader {
+	if w.early != nil {
+		return io.MultiReader(w.early, w.Conn)
+	}
+	return w.Conn
+}
+
+// park leaves the WebSocket without a reader until there is something to read. It reports false when that cannot be: the
+// caller has to read on. After true the caller has nothing of it any more.
+func (w *wsConn) park() bool {
+	if w.early != nil && w.early.Len() > 0 {
+		return false
+	}
+	w.early = nil
+	poll := &w.server.readers.poll
+	if w.ended.Load() || !poll.enter(w) {
+		return false
+	}
+	fd := w.fd
+	w.parked.Store(true)
+	if poll.arm(fd) && !w.ended.Load() {
+		return true
+	}
+	// Who ends a WebSocket wakes it behind that: one of the two sees the other.
+	return !w.unpark()
+}
+
+// unpark reports whether the caller has to give the WebSocket to a reader.
+func (w *wsConn) unpark() bool { return w.parked.CompareAndSwap(true, false) }
 
 // switching is the answer to a WebSocket handshake with the key given. No extension and no subprotocol is ever agreed upon.
 func switching(key string) []byte {
@@ -141,6 +185,11 @@ func (w *wsConn) close(code uint16) {
 		w.timer.Stop()
 	}
 	w.server.lingering.Go(func() {
+		defer func() {
+			if w.unpark() { // a reader sees the end, and closes
+				w.server.readers.read(w)
+			}
+		}()
 		_ = w.SetWriteDeadline(time.Now().Add(linger)) // for who has the lock
 		w.writes.Lock()
 		defer w.writes.Unlock()
@@ -168,7 +217,7 @@ func (c *Conn) serveUpgrade(rw http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(rw, r, badRequest, "upgrade not possible")
 		return
 	}
-	w, in, err := c.srv.accept(rw, r, c)
+	w, err := c.srv.accept(rw, r, c)
 	if err != nil {
 		return
 	}
@@ -181,7 +230,7 @@ func (c *Conn) serveUpgrade(rw http.ResponseWriter, r *http.Request) {
 		w.timer = time.AfterFunc(c.srv.opts.UpgradeTimeout, func() { c.abandon(w) })
 		c.mu.Unlock()
 	}
-	c.srv.lingering.Go(func() { w.read(in) })
+	w.start()
 }
 
 // abandon ends an upgrade that came to nothing; polling goes on.
@@ -229,24 +278,33 @@ func (c *Conn) probing(w *wsConn, data []byte, bin bool) {
 	}
 }
 
-// read hands up what the client sends until its WebSocket ends, for whatever reason.
-func (w *wsConn) read(in *bufio.Reader) {
-	frames := &frameReader{in: in, limit: int(w.server.opts.MaxPayload), pong: w.pong}
+// read hands up what the client sends until nothing more is there, or its WebSocket ends, for whatever reason.
+func (w *wsConn) read(r *reader) {
+	parked := false
 	w.c.guard("read", func() {
 		for {
-			data, bin, err := frames.message()
+			data, bin, err := r.message()
 			if err != nil {
 				w.finish(err)
 				return
 			}
 			w.c.throttle(len(data))
 			w.take(data, bin)
+			if r.in.Buffered() == 0 && w.park() {
+				parked = true
+				return
+			}
 		}
 	})
+	if parked {
+		return
+	}
 	// The peer reads our close frame only if its own bytes do not meet a closed socket: they are taken until it has
 	// closed too, or for as long as close allows (RFC 6455, 7.1.1).
 	_, _ = io.Copy(io.Discard, w.Conn)
+	w.server.readers.poll.leave(w)
 	_ = w.Close()
+	w.server.lingering.leave()
 }
 
 // take handles one data message.
