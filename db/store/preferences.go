@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/citaplanner/realtime/db/models"
 )
 
@@ -75,6 +77,29 @@ type preferenceColumns struct {
 	NotifyScheduleChanges       bool           `gorm:"column:notifyScheduleChanges"`
 	NotifySystemAlerts          bool           `gorm:"column:notifySystemAlerts"`
 	ReminderMinutesBefore       models.IntList `gorm:"column:reminderMinutesBefore"`
+}
+
+// scan reads a row that ends with preferenceSelect's columns, for pgx, which leaves nothing zero for NULL.
+func (c *preferenceColumns) scan(row pgx.CollectableRow, before ...any) error {
+	flags := []*bool{&c.EnablePushNotifications, &c.EnableEmailNotifications, &c.EnableSMSNotifications,
+		&c.EnableWhatsAppNotifications, &c.NotifyAppointmentCreated, &c.NotifyAppointmentUpdated, &c.NotifyAppointmentCancelled,
+		&c.NotifyAppointmentReminder, &c.NotifyScheduleChanges, &c.NotifySystemAlerts}
+	found := make([]*bool, len(flags))
+	dest := append(before, &c.PreferenceID)
+	for i := range found {
+		dest = append(dest, &found[i])
+	}
+	var minutes []int32
+	if err := row.Scan(append(dest, &minutes)...); err != nil {
+		return err
+	}
+	for i, v := range found {
+		*flags[i] = v != nil && *v
+	}
+	for _, m := range minutes {
+		c.ReminderMinutesBefore = append(c.ReminderMinutesBefore, int(m))
+	}
+	return nil
 }
 
 func (c preferenceColumns) preferences() Preferences {

@@ -154,33 +154,78 @@ func (u *Users) Recipients(ctx context.Context, tenantID string, role contract.R
 
 // Recipient is the active user or portal user of this tenant, in one query; CodeNotFound for any other.
 func (u *Users) Recipient(ctx context.Context, tenantID, id string) (Recipient, error) {
-	if !plausible(tenantID, id) {
+	found, err := u.RecipientsOf(ctx, []Member{{tenantID, id}})
+	if err != nil {
+		return Recipient{}, err
+	}
+	r, ok := found[Member{tenantID, id}]
+	if !ok {
 		return Recipient{}, notFound("user")
 	}
+	return r, nil
+}
+
+// Member is a user or portal user of a tenant.
+type Member struct{ TenantID, ID string }
+
+// RecipientsOf is Recipient for many, in one query; who is not, or not active, or another tenant's is not in the map.
+func (u *Users) RecipientsOf(ctx context.Context, members []Member) (map[Member]Recipient, error) {
+	ids := make([]string, 0, len(members))
+	for _, m := range members {
+		if plausible(m.TenantID) {
+			ids = append(ids, m.ID)
+		}
+	}
+	if ids = distinct(ids); len(ids) == 0 {
+		return map[Member]Recipient{}, nil
+	}
+	rows, err := u.memberRows(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load recipients: %w", err)
+	}
+	found := make(map[Member]Recipient, len(rows))
+	for _, row := range rows {
+		m := Member{row.TenantID, row.Recipient.ID}
+		if known, ok := found[m]; ok && !known.Portal {
+			continue // users goes before client_users
+		}
+		r := row.Recipient.recipient()
+		r.Portal = row.Portal == 1
+		found[m] = r
+	}
+	return found, nil
+}
+
+// memberRow is a user or portal user who may be told, of whatever tenant.
+type memberRow struct {
+	Portal    int          `gorm:"column:portal"`
+	TenantID  string       `gorm:"column:tenantId"`
+	Recipient recipientRow `gorm:"embedded"`
+}
+
+func (u *Users) memberRows(ctx context.Context, ids []string) (rows []memberRow, err error) {
 	s := u.s
-	query := `SELECT 0 AS portal, u.id, u."firstName", u."lastName", u.email, ` + preferenceSelect + `
+	query := `SELECT 0 AS portal, u."tenantId", u.id, u."firstName", u."lastName", u.email, ` + preferenceSelect + `
 		FROM ` + s.t("users") + ` u
 		LEFT JOIN ` + s.t("user_notification_preferences") + ` p ON p."userId" = u.id
-		WHERE u.id = ? AND u."tenantId" = ? AND u."isActive"
+		WHERE u.id ` + s.among() + ` AND u."isActive"
 		UNION ALL
-		SELECT 1, c.id, c."firstName", c."lastName", c.email, ` + preferenceSelect + `
+		SELECT 1, c."tenantId", c.id, c."firstName", c."lastName", c.email, ` + preferenceSelect + `
 		FROM ` + s.t("client_users") + ` c
 		LEFT JOIN ` + s.t("user_notification_preferences") + ` p ON 1 = 0
-		WHERE c.id = ? AND c."tenantId" = ? AND c."isActive"
-		ORDER BY 1`
-	var rows []struct {
-		Portal    int          `gorm:"column:portal"`
-		Recipient recipientRow `gorm:"embedded"`
+		WHERE c.id ` + s.among() + ` AND c."isActive"`
+	if s.pool == nil {
+		list := asJSON(ids)
+		_, err = s.find(ctx, "users.recipient", &rows, query, list, list)
+		return rows, err
 	}
-	if _, err := s.find(ctx, "users.recipient", &rows, query, id, tenantID, id, tenantID); err != nil {
-		return Recipient{}, fmt.Errorf("load recipient: %w", err)
-	}
-	if len(rows) == 0 {
-		return Recipient{}, notFound("user")
-	}
-	r := rows[0].Recipient.recipient()
-	r.Portal = rows[0].Portal == 1
-	return r, nil
+	err = s.direct(ctx, "users.recipient", query, func(row pgx.CollectableRow) error {
+		rows = append(rows, memberRow{})
+		r := &rows[len(rows)-1]
+		dest := []any{&r.Portal, &r.TenantID, &r.Recipient.ID, &r.Recipient.FirstName, &r.Recipient.LastName, &r.Recipient.Email}
+		return r.Recipient.Preferences.scan(row, dest...)
+	}, ids, ids)
+	return rows, err
 }
 
 // inIDs is the condition that takes an idList: one parameter, so that the statement is the same for any number of ids

@@ -34,6 +34,9 @@ func (h *Hub) TenantOf(userID string) (tenantID string, ok bool) {
 	return tenantID, ok
 }
 
+// Connected reports whether somebody of a tenant has a socket.
+func (h *Hub) Connected(tenantID string) bool { return h.sio.InRoom(contract.TenantRoom(tenantID)) > 0 }
+
 // ToTenant sends to every socket of a tenant.
 func (h *Hub) ToTenant(_ context.Context, tenantID, event string, payload any) (int, error) {
 	return h.send(tenantID, sio.Target{Rooms: []string{contract.TenantRoom(tenantID)}}, event, payload)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/coalesce"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -85,7 +86,7 @@ func (s *Service) Custom(ctx context.Context, in Custom) (contract.EmitResult, e
 		o.content = digest(contentOf(orNull(in.Data)), in.Message, string(in.Priority))
 		o.subject = o.content // as with alerts
 		if in.UserID != "" {
-			to, err := s.st.Users.Recipient(ctx, in.TenantID, in.UserID)
+			to, err := s.members.Do(ctx, store.Member{TenantID: in.TenantID, ID: in.UserID})
 			if err != nil {
 				return err
 			}
@@ -99,6 +100,20 @@ func (s *Service) Custom(ctx context.Context, in Custom) (contract.EmitResult, e
 		o.notifyAll(n, to)
 		return nil
 	})
+}
+
+// recipients reads who is to be told by emits that came together, in one query.
+func (s *Service) recipients(ctx context.Context, members []store.Member) []coalesce.Result[store.Recipient] {
+	found, err := s.st.Users.RecipientsOf(ctx, members)
+	results := make([]coalesce.Result[store.Recipient], len(members))
+	for i, m := range members {
+		r, ok := found[m]
+		results[i] = coalesce.Result[store.Recipient]{Answer: r, Err: err}
+		if err == nil && !ok {
+			results[i].Err = contract.NewError(contract.CodeNotFound, "user not found")
+		}
+	}
+	return results
 }
 
 // audience is the active users of a tenant, or of a role of it, each of whom gets size bytes.
@@ -129,6 +144,9 @@ const (
 )
 
 func (s *Service) tenantExists(ctx context.Context, tenantID string) error {
+	if known, ok := s.out.(acquainted); ok && known.Connected(tenantID) {
+		return nil
+	}
 	now := s.opts.Now()
 	s.tenants.Lock()
 	age := now.Sub(s.tenants.seen[tenantID])

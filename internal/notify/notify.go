@@ -57,6 +57,7 @@ type Service struct {
 	done *doneList
 
 	commits coalesce.Group[*commitment, struct{}]
+	members coalesce.Group[store.Member, store.Recipient]
 
 	tenants struct {
 		sync.Mutex
@@ -91,6 +92,7 @@ func New(st *store.Store, b Broadcaster, o Options) *Service {
 	}
 	s := &Service{st: st, out: b, opts: o, done: newDoneList(st.Outbox, o)}
 	s.commits.Run, s.commits.AtOnce = s.commitAll, commitsAtOnce
+	s.members.Run, s.members.AtOnce = s.recipients, commitsAtOnce
 	s.tenants.seen = map[string]time.Time{}
 	s.flights.running = map[string]*flight{}
 	return s

@@ -51,10 +51,11 @@ func (s *Service) EmitToUser(ctx context.Context, in EmitToUser) (contract.EmitR
 	})
 }
 
-// acquainted is a Broadcaster that knows the tenant of who is connected, as the database had it within the time that
+// acquainted is a Broadcaster that knows the tenants of who is connected, as the database had them within the time that
 // rights are read again (contract/auth.md: within a minute).
 type acquainted interface {
 	TenantOf(userID string) (tenantID string, ok bool)
+	Connected(tenantID string) bool
 }
 
 // tenantOf is the tenant of a user or portal user. Who is connected costs no query: half of an emit's CPU (make bench).
