@@ -42,7 +42,12 @@ func (s *Service) claim(ctx context.Context, tx *store.Store, o *occurrence) (fr
 			keys[n.claim] = o.content
 		}
 	}
-	if s.opts.DedupWindow < 0 || len(keys) == 0 {
+	if o.once != nil {
+		if mine, err := o.once(ctx, tx); err != nil || !mine {
+			return map[string]bool{}, err
+		}
+	}
+	if o.once != nil || s.opts.DedupWindow < 0 || len(keys) == 0 {
 		fresh = make(map[string]bool, len(keys))
 		for k := range keys {
 			fresh[k] = true
