@@ -26,7 +26,8 @@ func TestTheServerRemindsByItself(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		n := startNode(t)
 		a := s.world.A
-		professional, portal, admin := n.connect(s.url, s.as(a.Professional)), n.connect(s.url, s.as(a.Portal)), n.connect(s.url, s.as(a.Admin))
+		professional, portal := n.connect(s.url, s.as(a.Professional)), n.connect(s.url, s.as(a.Portal))
+		admin := n.connect(s.url, s.as(a.Admin))
 		start := s.appointmentIn("soon", time.Hour+1500*time.Millisecond)
 		for who, to := range map[string]*client{"Tienes una cita en 60 minutos": professional, "Tu cita es en 60 minutos": portal} {
 			event := object(t, to.event("appointment:reminder").payload())
@@ -59,7 +60,8 @@ func TestAnExternalCronSendsWhatIsDueOnce(t *testing.T) {
 		for i := range 5 {
 			s.appointmentIn(fmt.Sprint("due-", i), 59*time.Minute+30*time.Second)
 		}
-		for _, header := range []string{"", "Bearer", "Bearer ", "Bearer wrong", cron, "Basic " + cron, "Bearer " + cron + "x", "Bearer " + apiKey} {
+		for _, header := range []string{"", "Bearer", "Bearer ", "Bearer wrong", cron, "Basic " + cron, "Bearer " + cron + "x",
+			"Bearer " + apiKey} {
 			got := s.do("GET", "/api/cron/send-reminders", "", "Authorization", header)
 			require.Equal(t, http.StatusUnauthorized, got.status, header)
 			require.Contains(t, got.header.Get("Content-Type"), "application/problem+json")

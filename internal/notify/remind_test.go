@@ -22,7 +22,8 @@ func TestADueReminderIsExactlyAsTheContractHasIt(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		for _, r := range []store.Reminder{
 			dueReminder(s),
-			{TenantID: s.a.ID, AppointmentID: s.a.Appointment, RecipientID: s.a.Portal, Portal: true, Minutes: 1440, StartAt: dueReminder(s).StartAt},
+			{TenantID: s.a.ID, AppointmentID: s.a.Appointment, RecipientID: s.a.Portal, Portal: true, Minutes: 1440,
+				StartAt: dueReminder(s).StartAt},
 		} {
 			for i, want := range []bool{true, false, false} {
 				s.clock.advance(time.Duration(i) * time.Minute) // beyond the window against double clicks

@@ -16,7 +16,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "realtime_reminders_total",
-			Help: "Reminders by result (sent, taken: another node sent it or it changed meanwhile, late: too late, given up, failed: tried again).",
+			Help: "Reminders by result (sent, taken: another node sent it, or it changed meanwhile, late: given up, failed: tried again).",
 		}, []string{"result"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "realtime_reminder_lateness_seconds", Help: "How long after it was due a reminder was sent.",

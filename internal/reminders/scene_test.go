@@ -78,7 +78,7 @@ func (c *clients) take() []string {
 type scene struct {
 	*Service
 
-	t     *testing.T
+	t     testing.TB
 	st    *store.Store
 	world *dbtest.World
 	a, b  dbtest.Tenant
@@ -99,7 +99,7 @@ func each(t *testing.T, fn func(t *testing.T, s *scene)) {
 	dbtest.Each(t, func(t *testing.T, st *store.Store) { fn(t, newScene(t, st)) })
 }
 
-func newScene(t *testing.T, st *store.Store) *scene {
+func newScene(t testing.TB, st *store.Store) *scene {
 	s := &scene{t: t, st: st, world: dbtest.Seed(t, st), out: &clients{}, ns: &atomic.Int64{}}
 	s.a, s.b = s.world.A, s.world.B
 	s.at(start.Add(-150 * time.Minute))
