@@ -232,7 +232,7 @@ type startIndex struct {
 const startIndexEvery = 5 * time.Minute
 
 func (s *Store) startIndexed(ctx context.Context) bool {
-	c := &s.core.startIndex
+	c := &s.startIndex
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if age := s.now().Sub(c.checkedAt); age >= 0 && age < startIndexEvery {
@@ -298,7 +298,7 @@ type tenantRow struct {
 func tenantRows(tenants []TenantMinutes) []tenantRow {
 	rows := make([]tenantRow, len(tenants))
 	for i, t := range tenants {
-		rows[i] = tenantRow{t.Times, t.Minutes}
+		rows[i] = tenantRow(t)
 	}
 	return rows
 }

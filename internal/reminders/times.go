@@ -119,12 +119,13 @@ func listOf(object map[string]any) any {
 		}
 	}
 	var list any
+	chosen := []any{}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if on, ok := object[name].(bool); ok {
-			names, _ := list.([]any)
-			if list = names; on {
-				list = append(names, name)
+			if on {
+				chosen = append(chosen, name)
 			}
+			list = chosen
 		}
 	}
 	return list
