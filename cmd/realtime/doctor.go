@@ -80,6 +80,15 @@ func checkSettings(cfg *config.Config) []finding {
 	default:
 		out = append(out, finding{levelOK, "REALTIME_API_KEY", fmt.Sprintf("%d in use", len(cfg.APIKeys)), ""})
 	}
+	switch {
+	case cfg.Reminders:
+		out = append(out, finding{levelOK, "REMINDERS", "sent by the server", ""})
+	case cfg.CronSecret == "":
+		out = append(out, finding{levelWarning, "REMINDERS", "off, and without CRON_SECRET no cron can call for them either",
+			"REMINDERS=true, or CRON_SECRET=$(openssl rand -base64 24) and a cron; ignore this if the app reminds by itself"})
+	default:
+		out = append(out, finding{levelOK, "REMINDERS", "sent when a cron calls /api/cron/send-reminders", ""})
+	}
 	if cfg.AppURL == "" {
 		out = append(out, finding{levelWarning, "NEXTAUTH_URL", "not set: only pages of this server's own host sign in by cookie",
 			"set it to the address that browsers open"})

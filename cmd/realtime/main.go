@@ -25,7 +25,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "run the server (what happens without a subcommand)", serve},
-		{"migrate", "[--indexes] [--demo]", "create the app's tables in an empty database, and the server's own schema; --indexes: and the inbox's indexes; --demo: and the demo world", migrate},
+		{"migrate", "[--indexes] [--demo]", "create the app's tables in an empty database, and the server's own schema; --indexes: and the indexes of the inbox and of reminders; --demo: and the demo world", migrate},
 		{"token", "--user ID [--hours N]", "print a session token for trying things", token},
 		{"doctor", "", "check database, tables, secrets, port and Redis, and say what to do", doctor},
 		{"health", "", "ask the running server whether it lives (for container health checks)", health},

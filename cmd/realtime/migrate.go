@@ -19,7 +19,7 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	withDemo := flags.Bool("demo", false, "also fill an empty database with the demo world")
-	indexes := flags.Bool("indexes", false, "also build the inbox's indexes on notification_logs, without locking anybody out")
+	indexes := flags.Bool("indexes", false, "also build the indexes of the inbox on notification_logs and of reminders on appointments, without locking anybody out")
 	if err := flags.Parse(args); err != nil {
 		return usageError{fmt.Errorf("migrate: %w", err)}
 	}

@@ -54,4 +54,4 @@ func App() []any {
 }
 
 // Own is one value of every model of the server's own tables.
-func Own() []any { return []any{&Delivery{}, &Recent{}, &IdempotencyKey{}} }
+func Own() []any { return []any{&Delivery{}, &Recent{}, &IdempotencyKey{}, &Reminder{}} }

@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -84,3 +86,74 @@ func BenchmarkInbox(b *testing.B) {
 }
 
 func quote(s string) string { return "'" + s + "'" }
+
+// BenchmarkReminders looks for what is due among 200,000 appointments of a year to come, with and without the index, while
+// all that is near is armed: what a pass costs that has nothing to do. Users have lists of their own.
+func BenchmarkReminders(b *testing.B) {
+	url, owner := dbtest.PostgresURL(b)
+	clock := time.Now()
+	st := dbtest.Open(b, store.Options{URL: url, Now: func() time.Time { return clock }})
+	byOwner, err := store.Open(b.Context(), store.Options{URL: owner})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = byOwner.Close() })
+	w := dbtest.Seed(b, st)
+	dbtest.Exec(b, dbtest.SuperuserURL(b, url), `SET session_replication_role = replica;
+		INSERT INTO users (id, email, "firstName", "lastName", role, "isActive", "tenantId", "updatedAt")
+		SELECT 'u' || i, 'u' || i || '@example.com', 'U', 'X', 'PROFESSIONAL', true, `+quote(w.A.ID)+`, timestamp '2025-01-01'
+		FROM generate_series(1, 2000) AS i;
+		INSERT INTO user_notification_preferences (id, "userId", "tenantId", "reminderMinutesBefore", "updatedAt")
+		SELECT 'p' || i, 'u' || i, `+quote(w.A.ID)+`, CASE WHEN i % 50 = 0 THEN ARRAY[i, 15] ELSE ARRAY[1440, 60] END,
+			timestamp '2025-01-01' FROM generate_series(1, 1800) AS i;
+		INSERT INTO appointments (id, "startTime", "endTime", status, "tenantId", "branchId", "clientId", "serviceId", "userId",
+			"createdAt", "updatedAt")
+		SELECT 'x' || i, timestamp '2025-11-12' + i * interval '2.5 minutes', timestamp '2025-11-12', 'CONFIRMED', `+quote(w.A.ID)+`,
+			`+quote(w.A.Branch)+`, `+quote(w.A.Client)+`, `+quote(w.A.Service)+`, 'u' || i % 2000, timestamp '2025-01-01',
+			timestamp '2025-01-01' FROM generate_series(1, 200000) AS i;
+		ANALYZE`)
+	now := dbtest.Now.AddDate(0, 1, 0)
+	minutes, _, err := st.Reminders.Wishes(b.Context())
+	require.NoError(b, err)
+	windows := make([]store.ReminderWindow, len(minutes))
+	for i, m := range minutes {
+		due := now.Add(time.Duration(m) * time.Minute)
+		windows[i] = store.ReminderWindow{Minutes: m, From: due.Add(-16 * time.Minute), Fresh: due.Add(-15 * time.Minute), Due: due,
+			Until: due.Add(15 * time.Minute)}
+	}
+	tenants := []store.TenantMinutes{{Minutes: 1440}, {Minutes: 60}}
+	found, err := st.Reminders.Find(b.Context(), windows, tenants, 10_000)
+	require.NoError(b, err)
+	var due, ahead []store.Reminder
+	for _, f := range found {
+		if f.DueAt().After(now) {
+			ahead = append(ahead, f.Reminder)
+		} else {
+			due = append(due, f.Reminder)
+		}
+	}
+	for outcome, list := range map[store.ReminderOutcome][]store.Reminder{store.ReminderMoot: due, store.ReminderArmed: ahead} {
+		_, err = st.Reminders.Settle(b.Context(), outcome, list, now)
+		require.NoError(b, err)
+	}
+	b.Logf("%d numbers of minutes, %d reminders near", len(minutes), len(found))
+	for _, indexed := range []string{"bare", "indexed"} {
+		if indexed == "indexed" {
+			_, err := byOwner.MakeIndexes(b.Context())
+			require.NoError(b, err)
+			clock = clock.Add(time.Hour) // the index is looked for now and then
+			plan, err := st.Reminders.ExplainFind(b.Context(), windows, tenants)
+			require.NoError(b, err)
+			text := strings.Join(plan, "\n")
+			require.Contains(b, text, `appointments_startTime_idx`)
+			b.Log(text)
+		}
+		b.Run(indexed, func(b *testing.B) {
+			for b.Loop() {
+				_, _, err := st.Reminders.Wishes(b.Context())
+				require.NoError(b, err)
+				list, err := st.Reminders.Find(b.Context(), windows, tenants, 10_000)
+				require.NoError(b, err)
+				require.Empty(b, list)
+			}
+		})
+	}
+}

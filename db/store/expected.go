@@ -42,16 +42,17 @@ var usedColumns = map[string][]string{
 		"id", "userId", "enablePushNotifications", "enableEmailNotifications", "enableSMSNotifications",
 		"enableWhatsAppNotifications", "notifyAppointmentCreated", "notifyAppointmentUpdated",
 		"notifyAppointmentCancelled", "notifyAppointmentReminder", "notifyScheduleChanges", "notifySystemAlerts",
-		"reminderMinutesBefore",
+		"reminderMinutesBefore", "updatedAt",
 	},
+	"notification_settings": {"tenantId", "appointmentReminderEnabled", "appointmentReminderTimes", "updatedAt"},
 }
 
 // neededRights are the rights on the app's tables that this version cannot do without.
 var neededRights = map[string][]string{
 	"tenants": {"SELECT"}, "branches": {"SELECT"}, "users": {"SELECT"}, "client_users": {"SELECT"},
 	"clients": {"SELECT"}, "services": {"SELECT"}, "appointments": {"SELECT"},
-	"user_notification_preferences": {"SELECT", "INSERT", "UPDATE"},
-	"notification_logs":             {"SELECT", "INSERT", "UPDATE", "DELETE"},
+	"notification_settings": {"SELECT"}, "user_notification_preferences": {"SELECT", "INSERT", "UPDATE"},
+	"notification_logs": {"SELECT", "INSERT", "UPDATE", "DELETE"},
 }
 
 // ownRights are the rights on each of the own tables.
@@ -71,6 +72,7 @@ var neededLabels = map[string][]string{
 		"APPOINTMENT_REMINDER", "APPOINTMENT_CONFIRMATION", "APPOINTMENT_CANCELLATION", "APPOINTMENT_RESCHEDULE",
 		"PROMOTION",
 	},
+	"AppointmentStatus":   {"PENDING", "CONFIRMED"},
 	"NotificationChannel": {"PUSH"},
 	"NotificationStatus":  {"PENDING", "SENT", "DELIVERED", "READ"},
 	"UserRole":            {"SUPERADMIN", "ADMIN", "MANAGER", "PROFESSIONAL", "RECEPTIONIST", "CLIENT"},

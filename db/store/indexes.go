@@ -8,16 +8,29 @@ import (
 	"strings"
 )
 
-// recommended is an index on notification_logs that Prisma's schema lacks: without it a user's inbox is a scan of
-// everybody's rows (contract/database.md). Its name is what Prisma would give it.
-type recommended struct{ first, second string }
-
-// recommendedIndexes: the list, what is unread, and the list of portal users, whose rows have no userId.
-var recommendedIndexes = []recommended{{"userId", "createdAt"}, {"userId", "readAt"}, {"recipientId", "createdAt"}}
-
-func (i recommended) name() string {
-	return fmt.Sprintf("notification_logs_%s_%s_idx", i.first, i.second)
+// recommended is an index that Prisma's schema lacks (contract/database.md): without those on notification_logs a user's
+// inbox is a scan of everybody's rows, without that on appointments so is each look for reminders. Its name is what Prisma
+// would give it.
+type recommended struct {
+	table   string
+	columns []string
+	lacking string // what its absence means
 }
+
+const slowInbox = "reading one user's notifications scans everybody's"
+
+// appointmentsByStart is what a look for reminders reads by.
+var appointmentsByStart = recommended{"appointments", []string{"startTime"}, "each look for reminders scans all appointments"}
+
+// recommendedIndexes: the list, what is unread, the list of portal users, whose rows have no userId, and what is due.
+var recommendedIndexes = []recommended{
+	{"notification_logs", []string{"userId", "createdAt"}, slowInbox},
+	{"notification_logs", []string{"userId", "readAt"}, slowInbox},
+	{"notification_logs", []string{"recipientId", "createdAt"}, slowInbox},
+	appointmentsByStart,
+}
+
+func (i recommended) name() string { return i.table + "_" + strings.Join(i.columns, "_") + "_idx" }
 
 // create is the statement that makes it without keeping anybody from the table.
 func (i recommended) create(s *Store) string {
@@ -25,14 +38,26 @@ func (i recommended) create(s *Store) string {
 	if s.dialect == Postgres {
 		concurrently = "CONCURRENTLY "
 	}
-	return fmt.Sprintf(`CREATE INDEX %sIF NOT EXISTS "%s" ON %s ("%s", "%s")`, concurrently, i.name(), s.t("notification_logs"),
-		i.first, i.second)
+	return fmt.Sprintf(`CREATE INDEX %sIF NOT EXISTS "%s" ON %s ("%s")`, concurrently, i.name(), s.t(i.table),
+		strings.Join(i.columns, `", "`))
 }
 
-// in finds it among the indexes of the table, under whatever name; -1 when it is missing.
+// in finds it among the indexes of its table, under whatever name; -1 when it is missing.
 func (i recommended) in(found []index) int {
-	prefix := i.first + "," + i.second + ","
+	prefix := strings.Join(i.columns, ",") + ","
 	return slices.IndexFunc(found, func(x index) bool { return strings.HasPrefix(x.columns+",", prefix) })
+}
+
+// lookUp is the recommended index as the database has it; there is false when it is missing.
+func (s *Store) lookUp(ctx context.Context, want recommended) (have index, there bool, err error) {
+	found, err := s.indexes(ctx, want.table)
+	if err != nil {
+		return index{}, false, err
+	}
+	if i := want.in(found); i >= 0 {
+		return found[i], true, nil
+	}
+	return index{}, false, nil
 }
 
 // lacking is a recommended index that no query can use; broken names what an interrupted run left of it, "" for nothing.
@@ -43,16 +68,14 @@ type lacking struct {
 
 // lackingIndexes are the recommended indexes that are missing or not valid.
 func (s *Store) lackingIndexes(ctx context.Context) (lack []lacking, err error) {
-	found, err := s.indexes(ctx, "notification_logs")
-	if err != nil {
-		return nil, err
-	}
 	for _, want := range recommendedIndexes {
-		switch i := want.in(found); {
-		case i < 0:
+		switch have, there, err := s.lookUp(ctx, want); {
+		case err != nil:
+			return nil, err
+		case !there:
 			lack = append(lack, lacking{want, ""})
-		case !found[i].valid:
-			lack = append(lack, lacking{want, found[i].name})
+		case !have.valid:
+			lack = append(lack, lacking{want, have.name})
 		}
 	}
 	return lack, nil
@@ -68,8 +91,8 @@ func (s *Store) MissingIndexes(ctx context.Context) (names []string, err error) 
 }
 
 // MakeIndexes makes the recommended indexes that are missing, without locking anybody out, and returns their names. It
-// takes as long as reading the table three times; one that an interrupted run left behind is made again. The role must
-// own the table.
+// takes as long as reading notification_logs three times and appointments once; one that an interrupted run left behind is made again. The role must
+// own the tables.
 func (s *Store) MakeIndexes(ctx context.Context) (made []string, err error) {
 	if s.inTx {
 		return nil, errors.New("make indexes: not within a transaction")

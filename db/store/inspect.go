@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/citaplanner/realtime/db/migrations"
@@ -137,26 +138,26 @@ func (s *Store) compareTable(r *report, table string, expected, found []column) 
 	}
 }
 
-// inspectIndexes looks for the recommended indexes on notification_logs.
+// inspectIndexes looks for the recommended indexes.
 func (s *Store) inspectIndexes(ctx context.Context, r *report) error {
 	if r.empty {
 		return nil
 	}
-	found, err := s.indexes(ctx, "notification_logs")
-	if err != nil {
-		return err
-	}
 	for _, want := range recommendedIndexes {
-		name, i := want.name(), want.in(found)
+		name := want.name()
+		have, there, err := s.lookUp(ctx, want)
+		if err != nil {
+			return err
+		}
 		advice := fmt.Sprintf("as the owner of the table run: realtime migrate --indexes; to keep Prisma from dropping it, "+
-			"add @@index([%s, %s]) to the model", want.first, want.second)
+			"add @@index([%s]) to the model", strings.Join(want.columns, ", "))
 		switch {
-		case i < 0:
-			r.warn("index "+name, "it is missing: reading one user's notifications scans everybody's", advice)
-		case !found[i].valid:
-			r.warn("index "+found[i].name, "it is not valid: making it was interrupted", advice)
+		case !there:
+			r.warn("index "+name, "it is missing: "+want.lacking, advice)
+		case !have.valid:
+			r.warn("index "+have.name, "it is not valid: making it was interrupted", advice)
 		default:
-			r.ok("index "+name, "there (as %s)", found[i].name)
+			r.ok("index "+name, "there (as %s)", have.name)
 		}
 	}
 	return nil

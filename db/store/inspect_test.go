@@ -15,6 +15,7 @@ const (
 	indexCreated = "index notification_logs_userId_createdAt_idx"
 	indexRead    = "index notification_logs_userId_readAt_idx"
 	indexPortal  = "index notification_logs_recipientId_createdAt_idx"
+	indexStart   = "index appointments_startTime_idx"
 )
 
 // inspect is the findings that are not ok, by subject.
@@ -53,22 +54,22 @@ func TestOfTwoRunsAtOnceEachIndexIsMadeByOne(t *testing.T) {
 		}()
 	}
 	require.ElementsMatch(t, []string{"notification_logs_userId_createdAt_idx", "notification_logs_userId_readAt_idx",
-		"notification_logs_recipientId_createdAt_idx"}, append(<-made, <-made...))
+		"notification_logs_recipientId_createdAt_idx", "appointments_startTime_idx"}, append(<-made, <-made...))
 }
 
-func TestPrismasDatabaseIsInOrderButForTheInboxsIndexes(t *testing.T) {
+func TestPrismasDatabaseIsInOrderButForTheIndexes(t *testing.T) {
 	t.Parallel()
 	url, owner := dbtest.PostgresURL(t)
 	st := dbtest.Open(t, store.Options{URL: url})
 	bad := inspect(t, st)
-	require.Len(t, bad, 3)
-	for _, index := range []string{indexCreated, indexRead, indexPortal} {
+	require.Len(t, bad, 4)
+	for _, index := range []string{indexCreated, indexRead, indexPortal, indexStart} {
 		require.Equal(t, store.LevelWarning, bad[index].Level)
 		require.Contains(t, bad[index].Advice, "realtime migrate --indexes")
 	}
 	missing, err := st.MissingIndexes(t.Context())
 	require.NoError(t, err)
-	require.Len(t, missing, 3)
+	require.Len(t, missing, 4)
 	_, err = st.MakeIndexes(t.Context())
 	require.Error(t, err, "the server's role does not own the table")
 
@@ -82,7 +83,8 @@ func TestPrismasDatabaseIsInOrderButForTheInboxsIndexes(t *testing.T) {
 		WHERE indexrelid = (SELECT oid FROM pg_class WHERE relname = 'notification_logs_userId_readAt_idx')`)
 	made, err := byOwner.MakeIndexes(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"notification_logs_userId_readAt_idx", "notification_logs_recipientId_createdAt_idx"}, made)
+	require.Equal(t, []string{"notification_logs_userId_readAt_idx", "notification_logs_recipientId_createdAt_idx",
+		"appointments_startTime_idx"}, made)
 	require.Empty(t, inspect(t, st))
 	made, err = byOwner.MakeIndexes(t.Context())
 	require.NoError(t, err)
@@ -193,7 +195,8 @@ func TestInspectFindsWhatIsWrong(t *testing.T) {
 			require.Equal(t, c.level, bad[c.subject].Level)
 			require.Contains(t, bad[c.subject].Problem, c.problem)
 			for subject := range bad { // and nothing else, but for the indexes, and what follows from the fault
-				related := subject == indexCreated || subject == indexRead || subject == indexPortal || subject == c.subject ||
+				related := subject == indexCreated || subject == indexRead || subject == indexPortal ||
+					subject == indexStart || subject == c.subject ||
 					strings.HasPrefix(c.subject, "rights") && strings.HasPrefix(subject, "rights") ||
 					name == "no table at all"
 				require.True(t, related, "%s: %v", subject, bad[subject])

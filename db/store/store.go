@@ -56,6 +56,7 @@ type Store struct {
 	Appointments  *Appointments
 	Notifications *Notifications
 	Preferences   *PreferenceRows
+	Reminders     *Reminders
 	Outbox        *Outbox
 	Recent        *Recent
 	Idempotency   *Idempotency
@@ -87,6 +88,8 @@ type core struct {
 
 	// labels are the labels of "NotificationType" in this database: map[string]bool, replaced whole.
 	labels atomic.Pointer[map[string]bool]
+
+	startIndex startIndex
 
 	closers []func()
 }
@@ -181,6 +184,7 @@ func (c *core) bind(db *gorm.DB, inTx bool) *Store {
 	s.Appointments = &Appointments{s}
 	s.Notifications = &Notifications{s}
 	s.Preferences = &PreferenceRows{s}
+	s.Reminders = &Reminders{s}
 	s.Outbox = &Outbox{s}
 	s.Recent = &Recent{s}
 	s.Idempotency = &Idempotency{s}

@@ -24,6 +24,7 @@ import (
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/internal/outbox"
+	"github.com/citaplanner/realtime/internal/reminders"
 	"github.com/citaplanner/realtime/internal/telemetry"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -265,6 +266,7 @@ func (a *App) Ready(context.Context) error {
 
 var (
 	_ service           = (*outbox.Outbox)(nil)
+	_ service           = (*reminders.Service)(nil)
 	_ httpapi.Readiness = (*store.Store)(nil)
 	_                   = demo.Seed
 )

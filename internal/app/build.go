@@ -22,6 +22,7 @@ import (
 	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/internal/outbox"
+	"github.com/citaplanner/realtime/internal/reminders"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/internal/telemetry"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -50,7 +51,7 @@ func (a *App) openStore(ctx context.Context) error {
 	if st.Dialect() == store.Postgres {
 		// A database without the tables is doctor's to explain.
 		if missing, err := st.MissingIndexes(ctx); err == nil && len(missing) > 0 {
-			a.opts.Logger.Warn("the inbox is slow on a large notification_logs: run realtime migrate --indexes",
+			a.opts.Logger.Warn("the inbox and reminders are slow on large tables: run realtime migrate --indexes",
 				slog.Any("missing", missing))
 		}
 	}
@@ -104,12 +105,14 @@ func (a *App) build() error {
 	}
 	out.Hub = a.hub
 	parts := map[string]httpapi.Readiness{"server": a, "database": a.Store, "outbox": left, "events": a.hub}
+	due := a.newReminders(parts)
 	if err := a.addRedis(parts); err != nil {
 		return err
 	}
-	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}, "memory": trimmer{}}
+	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}, "memory": trimmer{},
+		"reminders": due}
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
-		Origins: origins, Stats: a.hub, Parts: parts}
+		Origins: origins, Stats: a.hub, Parts: parts, CronSecret: a.cfg.CronSecret, Reminders: due}
 	if a.cfg.InboxRoutes == config.InboxRealtime {
 		deps.Inbox, deps.Arrivals = box, a.hub
 	}
@@ -141,6 +144,20 @@ func (a *App) build() error {
 		a.operator = a.api.Operator(gather)
 	}
 	return nil
+}
+
+// newReminders makes the service that reminds by itself or, with REMINDERS=false, only when a cron calls.
+func (a *App) newReminders(parts map[string]httpapi.Readiness) *reminders.Service {
+	every := a.cfg.RemindersInterval
+	if !a.cfg.Reminders {
+		every = -1
+	}
+	due := reminders.New(a.Store, a.notify, reminders.Options{Every: every, Tolerance: a.cfg.RemindersTolerance, Now: a.opts.Now,
+		Logger: a.opts.Logger, Metrics: reminders.NewMetrics(a.opts.Metrics)})
+	if a.cfg.Reminders {
+		parts["reminders"] = due
+	}
+	return due
 }
 
 func (a *App) socketOptions() sio.Options {

@@ -35,6 +35,9 @@ const EmbeddedURL = "sqlite:realtime-demo.db"
 // minSecret is the shortest session secret that production takes, in characters (contract/auth.md).
 const minSecret = 32
 
+// minCronSecret is the shortest CRON_SECRET that production takes: what Vercel's documentation advises.
+const minCronSecret = 16
+
 // Config holds every setting. The zero value is not usable: Load makes one.
 type Config struct {
 	Env      string `env:"NODE_ENV" envDefault:"development" help:"development, production or test"`
@@ -88,12 +91,17 @@ type Config struct {
 	HeaderTimeout         time.Duration `env:"HEADER_TIMEOUT" envDefault:"10s" help:"how long the headers of a request may take to arrive"`
 	BodyTimeout           time.Duration `env:"BODY_TIMEOUT" envDefault:"30s" help:"how long the body of a request to the server itself may take to arrive"`
 
-	UserCacheTTL  time.Duration `env:"USER_CACHE_TTL" envDefault:"30s" help:"how long a user row is remembered"`
-	UserCacheSize int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
-	RecheckEvery  time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
-	OfflineGrace  time.Duration `env:"OFFLINE_GRACE" envDefault:"5s" help:"how long after its last socket a user counts as gone"`
-	DedupWindow   time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once; 0 never leaves one out"`
-	DrainTime     time.Duration `env:"DRAIN_TIME" envDefault:"10s" help:"how long a stop may take"`
+	UserCacheTTL       time.Duration `env:"USER_CACHE_TTL" envDefault:"30s" help:"how long a user row is remembered"`
+	UserCacheSize      int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
+	RecheckEvery       time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
+	OfflineGrace       time.Duration `env:"OFFLINE_GRACE" envDefault:"5s" help:"how long after its last socket a user counts as gone"`
+	DedupWindow        time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once; 0 never leaves one out"`
+	Reminders          bool          `env:"REMINDERS" envDefault:"true" help:"send appointment reminders; false leaves it to an external cron that calls /api/cron/send-reminders, or to nobody"`
+	RemindersInterval  time.Duration `env:"REMINDERS_INTERVAL" envDefault:"10s" help:"how often to look for reminders that are due; at most 25s"`
+	RemindersTolerance time.Duration `env:"REMINDERS_TOLERANCE" envDefault:"15m" help:"how late a reminder may still be sent after an outage, or between two calls of an external cron; never after the appointment's start"`
+	CronSecret         string        `env:"CRON_SECRET" help:"opens /api/cron/send-reminders, as Authorization: Bearer; empty: there is no such route"`
+
+	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"10s" help:"how long a stop may take"`
 
 	Metrics   bool       `env:"METRICS" envDefault:"true" help:"serve /metrics"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
@@ -258,6 +266,9 @@ func (c *Config) checkNumbers() error {
 	if err := c.checkLimits(); err != nil {
 		return err
 	}
+	if err := c.checkReminders(); err != nil {
+		return err
+	}
 	if c.RecheckEvery > 50*time.Second || c.UserCacheTTL > 50*time.Second {
 		// A connection must end within a minute of its right to exist (contract/auth.md).
 		name := "RECHECK_EVERY"
@@ -277,6 +288,16 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.MaxConnections < 0 || c.UserCacheSize < 1 {
 		return problem("MAX_CONNECTIONS", "must not be negative, and USER_CACHE_SIZE must be above zero")
+	}
+	return nil
+}
+
+func (c *Config) checkReminders() error {
+	if c.RemindersInterval <= 0 || c.RemindersInterval > 25*time.Second {
+		return problem("REMINDERS_INTERVAL", "must be above zero and at most 25s, so that none is more than 30s late, not %s", c.RemindersInterval)
+	}
+	if c.RemindersTolerance < time.Minute || c.RemindersTolerance > 24*time.Hour {
+		return problem("REMINDERS_TOLERANCE", "must be 1m to 24h, not %s", c.RemindersTolerance)
 	}
 	return nil
 }
@@ -333,6 +354,9 @@ func (c *Config) checkProduction() error {
 		if slices.Contains(secrets, k) {
 			return problem("REALTIME_API_KEY", "must differ from NEXTAUTH_SECRET: a leak of one would be a leak of both")
 		}
+	}
+	if c.CronSecret != "" && len(c.CronSecret) < minCronSecret {
+		return problem("CRON_SECRET", "must have at least %d characters in production", minCronSecret)
 	}
 	return nil
 }

@@ -75,6 +75,10 @@ func TestAWrongValueIsOneLineThatNamesTheVariable(t *testing.T) {
 		"EMIT_HTTP":        {"EMIT_HTTP": "perhaps"},
 		"RECHECK_EVERY":    {"RECHECK_EVERY": "2m"},
 		"MAX_PAYLOAD":      {"MAX_PAYLOAD": "10"},
+
+		"REMINDERS_INTERVAL":  {"REMINDERS_INTERVAL": "30s"},
+		"REMINDERS_TOLERANCE": {"REMINDERS_TOLERANCE": "2s"},
+		"CRON_SECRET":         production("CRON_SECRET", "short"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Parse(vars)

@@ -37,7 +37,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, r identity.Request) (identity.User, error)
 }
 
-// Deps are what the routes call. All but Metrics are needed.
+// Deps are what the routes call. What may be left out says so.
 type Deps struct {
 	Socket   http.Handler // the Engine.IO endpoint
 	Bundle   http.Handler // the client bundle, socket.io.js and its kin
@@ -50,7 +50,11 @@ type Deps struct {
 	Stats    Stats
 	Parts    map[string]Readiness // by the name that /readyz shows
 	Gather   http.Handler         // /metrics; nil: not served
-	Upstream http.Handler         // answers what is no route of ours: the front door; nil: 404
+	// CronSecret opens the route by which an external cron sends Reminders; empty: there is no such route.
+	CronSecret string
+	Reminders  ReminderPass
+
+	Upstream http.Handler // answers what is no route of ours: the front door; nil: 404
 }
 
 // Options of New; the zero value is usable.
@@ -134,6 +138,9 @@ func (a *API) routes() {
 	}
 	if a.deps.Inbox != nil {
 		a.inboxRoutes(r)
+	}
+	if a.deps.CronSecret != "" {
+		a.cronRoutes(r)
 	}
 	if a.deps.Keys != nil {
 		for _, k := range emitKinds {

@@ -147,42 +147,8 @@ func (s *Service) AppointmentReminder(ctx context.Context, in AppointmentReminde
 		if err != nil {
 			return err
 		}
-		return o.remind(v, in.MinutesBefore)
+		return o.remind(v, in.MinutesBefore, recipientsOf(v))
 	})
-}
-
-// remind fills the occurrence of a reminder.
-func (o *occurrence) remind(v store.AppointmentView, minutes int) error {
-	a := appointmentOf(v)
-	data, err := encode(struct {
-		contract.Appointment
-		MinutesBefore int `json:"minutesBefore"`
-	}{a, minutes})
-	if err != nil {
-		return err
-	}
-	payload, err := encode(contract.AppointmentReminder{Appointment: a, MinutesBefore: minutes, Timestamp: o.at})
-	if err != nil {
-		return err
-	}
-	o.tenantID, o.subject, o.content = v.Appointment.TenantID, a.ID, contentOf(data)
-	add := func(to store.Recipient, format string) {
-		if !wants(to, o.name) {
-			return
-		}
-		o.tell(event{Name: o.name, UserID: to.ID, Payload: payload})
-		o.notify(notice{
-			eventType: o.name, message: fmt.Sprintf(format, minutes), priority: contract.PriorityHigh, data: data,
-			appointmentID: &a.ID,
-		}, to)
-	}
-	if v.Professional.Active {
-		add(v.Professional.Recipient(), "Recordatorio: Tienes una cita en %d minutos")
-	}
-	if v.Portal != nil {
-		add(*v.Portal, "Recordatorio: Tu cita es en %d minutos")
-	}
-	return nil
 }
 
 // appointment fills the occurrence of an event that goes to the tenant, and as a notification to the professional.

@@ -52,7 +52,13 @@ func (s *Service) claim(ctx context.Context, tx *store.Store, batch []*commitmen
 	for _, c := range batch {
 		maps.Copy(keys, c.claims)
 	}
-	if s.opts.DedupWindow < 0 || len(keys) == 0 {
+	own := batch[0].o.once
+	if own != nil { // it is alone
+		if mine, err := own(ctx, tx); err != nil || !mine {
+			return map[string]bool{}, err
+		}
+	}
+	if own != nil || s.opts.DedupWindow < 0 || len(keys) == 0 {
 		fresh = make(map[string]bool, len(keys))
 		for k := range keys {
 			fresh[k] = true

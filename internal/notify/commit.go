@@ -53,12 +53,16 @@ func (s *Service) commit(ctx context.Context, metric string, o *occurrence) (
 }
 
 // commitAll commits what came together. Two that claim the same are committed one after the other: the second repeats the
-// first.
+// first. What has a claim of its own kind is committed alone.
 func (s *Service) commitAll(ctx context.Context, all []*commitment) []coalesce.Result[struct{}] {
 	results := make([]coalesce.Result[struct{}], len(all))
-	left := make([]int, len(all)) // places in all
-	for i := range all {
-		left[i] = i
+	left := make([]int, 0, len(all)) // places in all
+	for i, c := range all {
+		if c.o.once != nil {
+			results[i].Err = s.commitTogether(ctx, all[i:i+1])
+			continue
+		}
+		left = append(left, i)
 	}
 	for len(left) > 0 {
 		var batch, later []int
@@ -104,7 +108,11 @@ func (s *Service) commitBatch(ctx context.Context, all []*commitment, batch []in
 
 func (s *Service) commitTogether(ctx context.Context, batch []*commitment) error {
 	var fresh map[string]bool
-	err := s.st.InEmitTx(ctx, func(tx *store.Store) (err error) {
+	transaction := s.st.InEmitTx
+	if batch[0].o.once != nil {
+		transaction = s.st.InTx // it does more than emits do
+	}
+	err := transaction(ctx, func(tx *store.Store) (err error) {
 		if fresh, err = s.claim(ctx, tx, batch); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -20,6 +21,7 @@ type delivery struct {
 	Label    string    `json:"label"` // of the metrics
 	Events   []event   `json:"events,omitempty"`
 	Notices  []mailing `json:"notices,omitempty"`
+	Until    time.Time `json:"until,omitzero"` // left over, it is of use until then; zero is for ever
 }
 
 // event goes to a user, or a role, or (neither given) the whole tenant.
@@ -101,6 +103,10 @@ func (s *Service) Deliver(ctx context.Context, body []byte) (sockets int, err er
 	if s.done.holds(d.ID) {
 		return 0, nil
 	}
+	if s.outlived(d) {
+		s.opts.Logger.InfoContext(ctx, "a delivery is of no use any more", slog.String("delivery", d.ID))
+		return 0, nil
+	}
 	if err := s.dropDeleted(ctx, d); err != nil {
 		return 0, err
 	}
@@ -150,6 +156,9 @@ func (s *Service) Events(body []byte) (
 		}
 	}
 	return func(userID string, role contract.Role, yield func(string, json.RawMessage, string)) {
+		if s.outlived(d) {
+			return
+		}
 		for _, e := range d.Events {
 			if (e.UserID == "" || e.UserID == userID) && (e.Role == "" || e.Role == role) {
 				yield(e.Name, e.Payload, "")
@@ -164,6 +173,9 @@ func (s *Service) Events(body []byte) (
 		}
 	}, nil
 }
+
+// outlived reports whether the delivery says what is not true any more.
+func (s *Service) outlived(d *delivery) bool { return !d.Until.IsZero() && s.opts.Now().After(d.Until) }
 
 func readDelivery(body []byte) (*delivery, error) {
 	d := &delivery{}

@@ -26,6 +26,9 @@ type occurrence struct {
 
 	// fleeting occurrences store nothing: there is no row to be made good, so there is no delivery row either.
 	fleeting bool
+
+	once  func(ctx context.Context, tx *store.Store) (bool, error) // in place of the claims; see Remind
+	until time.Time                                                // the delivery is of use; zero is for ever
 }
 
 // told is an event, and the claim that it depends on ("" for none).
@@ -121,7 +124,7 @@ func (s *Service) commitAndSend(ctx context.Context, metric string, o *occurrenc
 func (s *Service) compose(metric string, o *occurrence, fresh map[string]bool) (
 	*delivery, []models.NotificationLog, error,
 ) {
-	d := &delivery{ID: o.id, TenantID: o.tenantID, Label: metric}
+	d := &delivery{ID: o.id, TenantID: o.tenantID, Label: metric, Until: o.until}
 	for _, e := range o.events {
 		if e.claim == "" || fresh == nil || fresh[e.claim] {
 			d.Events = append(d.Events, e.event)

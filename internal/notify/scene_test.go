@@ -226,3 +226,14 @@ func text(s string) *string { return &s }
 
 // newSQLite is a scene on the embedded database, for what does not depend on which it is.
 func newSQLite(t *testing.T) *scene { return newScene(t, dbtest.SQLite(t)) }
+
+// down is a bus that is down.
+func down(context.Context, int) error { return errDown }
+
+// cancel sets an appointment's status.
+func (s *scene) cancel(id string) {
+	s.t.Helper()
+	require.NoError(s.t, s.st.InTx(s.ctx(), func(tx *store.Store) error {
+		return tx.DB(s.ctx()).Model(&models.Appointment{}).Where("id = ?", id).Update("status", "CANCELLED").Error
+	}))
+}

@@ -372,3 +372,5 @@ CREATE INDEX "notification_logs_userId_readAt_idx"
     ON "notification_logs"("userId", "readAt");
 CREATE INDEX "notification_logs_recipientId_createdAt_idx"
     ON "notification_logs"("recipientId", "createdAt");
+CREATE INDEX "appointments_startTime_idx"
+    ON "appointments"("startTime");
