@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak bench bench-transport readme clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak bench bench-transport readme types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench: ## this server beside Node's socket.io and a bare WebSocket server, about
 
 bench-transport: ## micro benchmarks of the transport
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio
+
+types: ## write the TypeScript types of the npm package from pkg/contract
+	$(GO) test ./pkg/contract -run TestTypeScript -update
 
 fmt: ## format the sources
 	gofmt -w $$(git ls-files '*.go')

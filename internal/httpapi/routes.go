@@ -217,9 +217,9 @@ func (a *API) Operator(gather http.Handler) http.Handler {
 func (a *API) socket(c *gin.Context) {
 	q := c.Request.URL.RawQuery
 	if c.Request.Method == http.MethodGet && !strings.Contains(q, "EIO=") && !strings.Contains(q, "transport=") {
-		c.JSON(http.StatusOK, gin.H{
-			"status": "ok", "protocol": 5, "engine": 4, "path": SocketPath, "transports": []string{"polling", "websocket"},
-			"version": a.opts.Version, "timestamp": contract.At(a.opts.Now()),
+		c.JSON(http.StatusOK, contract.SocketStatus{
+			Status: "ok", Protocol: 5, Engine: 4, Path: SocketPath, Transports: []string{"polling", "websocket"},
+			Version: a.opts.Version, Timestamp: contract.At(a.opts.Now()),
 		})
 		return
 	}
