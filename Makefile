@@ -55,8 +55,9 @@ bench: ## this server beside Node's socket.io and a bare WebSocket server, about
 bench-transport: ## micro benchmarks of the transport
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio
 
-types: ## write the TypeScript types of the npm package from pkg/contract
+types: ## write what is made of pkg/contract: the TypeScript types, the OpenAPI and AsyncAPI documents
 	$(GO) test ./pkg/contract -run TestTypeScript -update
+	$(GO) test ./internal/apidocs -run TestDocuments -update
 
 fmt: ## format the sources
 	gofmt -w $$(git ls-files '*.go')

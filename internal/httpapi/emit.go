@@ -20,13 +20,13 @@ import (
 // a batch takes as well.
 type emitKind struct {
 	name, alias string
-	request     any // a zero value of the body
+	request     contract.EmitRequest // a zero value of the body
 	run         func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error)
 }
 
 // kind makes an emitKind from a body type and the service's function. tenant points at the body's tenantId, so that a
 // token of one tenant cannot emit in another.
-func kind[T any](name, alias string, tenant func(*T) *string,
+func kind[T contract.EmitRequest](name, alias string, tenant func(*T) *string,
 	call func(context.Context, *notify.Service, T) (contract.EmitResult, error)) emitKind {
 	return emitKind{name, alias, *new(T), func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
 		v, err := decode[T](body, false)

@@ -50,6 +50,7 @@ type Deps struct {
 	Stats    Stats
 	Parts    map[string]Readiness // by the name that /readyz shows
 	Gather   http.Handler         // /metrics; nil: not served
+	Docs     http.Handler         // docsPaths; nil: not served
 	Upstream http.Handler         // answers what is no route of ours: the front door; nil: 404
 }
 
@@ -132,6 +133,12 @@ func (a *API) routes() {
 	if a.deps.Gather != nil {
 		r.GET("/metrics", gin.WrapH(a.deps.Gather))
 	}
+	if a.deps.Docs != nil {
+		for _, path := range docsPaths {
+			r.GET(path, gin.WrapH(a.deps.Docs))
+			r.HEAD(path, gin.WrapH(a.deps.Docs))
+		}
+	}
 	if a.deps.Inbox != nil {
 		a.inboxRoutes(r)
 	}
@@ -148,6 +155,9 @@ var bundleNames = []string{
 	"socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js", "socket.io.esm.min.js",
 	"socket.io.js.map", "socket.io.min.js.map", "socket.io.msgpack.min.js.map", "socket.io.esm.min.js.map",
 }
+
+// docsPaths are where the descriptions of the interface are.
+var docsPaths = []string{"/api/docs", "/api/openapi.json", "/api/asyncapi.json"}
 
 // ServeHTTP makes API an http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }

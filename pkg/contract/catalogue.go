@@ -72,9 +72,9 @@ func names(types []EventType) []string {
 
 // EmitKind describes one emit endpoint, contract/http.md.
 type EmitKind struct {
-	Name    string // the path below /api/emit/, and the kind of an entry in a batch
-	Event   string // the name of the event, which a batch takes as the kind as well; "" for the raw helpers
-	Request any    // a zero value of the body
+	Name    string      // the path below /api/emit/, and the kind of an entry in a batch
+	Event   string      // the name of the event, which a batch takes as the kind as well; "" for the raw helpers
+	Request EmitRequest // a zero value of the body
 	Summary string
 }
 
@@ -95,4 +95,25 @@ func EmitKinds() []EmitKind {
 		{KindUser, "", EmitToUserRequest{}, "Send any event to a user's sockets; nothing is stored."},
 		{KindRole, "", EmitToRoleRequest{}, "Send any event to the sockets of a role of a tenant; nothing is stored."},
 	}
+}
+
+// Labels lists the values of every type that has a closed list of them, by the type's name.
+func Labels() map[string][]string {
+	return map[string][]string{
+		"Priority":       labels(PriorityLow, PriorityMedium, PriorityHigh, PriorityUrgent),
+		"Severity":       labels(SeverityInfo, SeverityWarning, SeverityError),
+		"PresenceStatus": labels(StatusOnline, StatusAway),
+		"Role":           labels(RoleSuperadmin, RoleAdmin, RoleManager, RoleProfessional, RoleReceptionist, RoleClient),
+		"Code": labels(CodeInvalid, CodeUnauthorized, CodeInvalidToken, CodeTokenExpired, CodeUserInactive, CodeAuthDown,
+			CodeUnavailable, CodeForbidden, CodeNotFound, CodeConflict, CodeKeyReused, CodeTooLarge, CodeRateLimited,
+			CodeMethodNotAllowed, CodeContentType, CodeInternal),
+	}
+}
+
+func labels[T ~string](values ...T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
 }

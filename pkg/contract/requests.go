@@ -131,6 +131,48 @@ type EmitToRoleRequest struct {
 	Data     json.RawMessage `json:"data,omitempty"`
 }
 
+// EmitRequest is the body of an emit endpoint. Kind is its path below /api/emit/.
+type EmitRequest interface{ Kind() string }
+
+// Kind is KindAppointmentCreated.
+func (AppointmentCreatedRequest) Kind() string { return KindAppointmentCreated }
+
+// Kind is KindAppointmentUpdated.
+func (AppointmentUpdatedRequest) Kind() string { return KindAppointmentUpdated }
+
+// Kind is KindAppointmentDeleted.
+func (AppointmentDeletedRequest) Kind() string { return KindAppointmentDeleted }
+
+// Kind is KindAppointmentRescheduled.
+func (AppointmentRescheduledRequest) Kind() string { return KindAppointmentRescheduled }
+
+// Kind is KindAppointmentReminder.
+func (AppointmentReminderRequest) Kind() string { return KindAppointmentReminder }
+
+// Kind is KindScheduleUpdated.
+func (ScheduleUpdatedRequest) Kind() string { return KindScheduleUpdated }
+
+// Kind is KindScheduleConflict.
+func (ScheduleConflictRequest) Kind() string { return KindScheduleConflict }
+
+// Kind is KindCalendarRefresh.
+func (CalendarRefreshRequest) Kind() string { return KindCalendarRefresh }
+
+// Kind is KindSystemAlert.
+func (SystemAlertRequest) Kind() string { return KindSystemAlert }
+
+// Kind is KindNotification.
+func (NotificationRequest) Kind() string { return KindNotification }
+
+// Kind is KindTenant.
+func (EmitToTenantRequest) Kind() string { return KindTenant }
+
+// Kind is KindUser.
+func (EmitToUserRequest) Kind() string { return KindUser }
+
+// Kind is KindRole.
+func (EmitToRoleRequest) Kind() string { return KindRole }
+
 // BatchRequest holds 1 to MaxBatch emits: each the body of an emit endpoint with its kind beside it.
 type BatchRequest struct {
 	Emits []json.RawMessage `json:"emits" jsonschema:"minItems=1,maxItems=1000"`
