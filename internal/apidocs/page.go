@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"html/template"
 	"maps"
 	"slices"
@@ -206,7 +205,7 @@ func indented(v json.RawMessage) string {
 	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, v, "", "  "); err != nil {
-		return fmt.Sprintf("%s", v)
+		return string(v)
 	}
 	return b.String()
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -179,9 +180,18 @@ func describedRest(t *testing.T, s *scene) {
 	s.do("GET", "/api/openapi.json", "", "If-None-Match", s.do("HEAD", "/api/openapi.json", "").header.Get("ETag"))
 }
 
-// The docs can be switched off, and are the app's paths then.
-func TestTheDocsCanBeSwitchedOff(t *testing.T) {
+func TestTheDocsAreTheServersUnlessTheyAreSwitchedOff(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "API_DOCS", "false")
-	require.Equal(t, http.StatusNotFound, s.do("GET", "/api/docs", "").status)
+	next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the app's")) }))
+	t.Cleanup(next.Close)
+	on := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "UPSTREAM_URL", next.URL, "INBOX_ROUTES", "upstream")
+	off := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "UPSTREAM_URL", next.URL, "API_DOCS", "false")
+	alone := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "API_DOCS", "false")
+	for _, path := range []string{"/api/docs", "/api/openapi.json", "/api/asyncapi.json"} {
+		got := on.do("GET", path, "")
+		require.Contains(t, got.body, "CitaPlanner Realtime", path)
+		require.NotContains(t, got.body, `"/api/notifications/stats"`, "what is the app's is not described")
+		require.Equal(t, "the app's", off.do("GET", path, "").body, path)
+		require.Equal(t, http.StatusNotFound, alone.do("GET", path, "").status, path)
+	}
 }
