@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak bench bench-transport readme clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak bench bench-transport readme types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ bench: ## this server beside Node's socket.io and a bare WebSocket server, about
 
 bench-transport: ## micro benchmarks of the transport
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio
+
+types: ## write what is made of pkg/contract: the TypeScript types, the OpenAPI and AsyncAPI documents
+	$(GO) test ./pkg/contract -run TestTypeScript -update
+	$(GO) test ./internal/apidocs -run TestDocuments -update
 
 fmt: ## format the sources
 	gofmt -w $$(git ls-files '*.go')

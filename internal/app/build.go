@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/citaplanner/realtime/db/demo"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/apidocs"
 	"github.com/citaplanner/realtime/internal/config"
 	"github.com/citaplanner/realtime/internal/frontdoor"
 	"github.com/citaplanner/realtime/internal/httpapi"
@@ -122,6 +124,23 @@ func (a *App) build() error {
 	}
 	if a.cfg.OperatorAddr == "" && a.cfg.UpstreamURL == "" { // a front door is the whole world's
 		deps.Gather = gather
+	}
+	if a.cfg.APIDocs {
+		docs, err := apidocs.New(apidocs.Options{Serves: func(path string) bool {
+			switch {
+			case strings.HasPrefix(path, "/api/emit/"):
+				return a.cfg.EmitHTTP
+			case strings.HasPrefix(path, "/api/notifications"):
+				return deps.Inbox != nil
+			case path == "/metrics":
+				return deps.Gather != nil
+			}
+			return true
+		}})
+		if err != nil {
+			return err
+		}
+		deps.Docs = docs
 	}
 	trusted, err := frontdoor.ParseTrusted(a.cfg.TrustedProxies)
 	if err != nil {

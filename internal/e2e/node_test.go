@@ -22,6 +22,8 @@ type node struct {
 	t  *testing.T
 	in *json.Encoder
 
+	each func(message) // sees every message first; nil: nobody does
+
 	mu      sync.Mutex
 	sockets map[string]*client
 	next    int
@@ -115,6 +117,9 @@ func (n *node) take(m message) {
 	n.mu.Unlock()
 	if c == nil {
 		return
+	}
+	if n.each != nil {
+		n.each(m)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/apidocs/conform"
 	"github.com/citaplanner/realtime/internal/app"
 	"github.com/citaplanner/realtime/internal/config"
 	"github.com/citaplanner/realtime/pkg/nextauth"
@@ -36,7 +38,8 @@ type scene struct {
 	store *store.Store
 	keys  *nextauth.Keyring
 	log   *lines
-	stop  func() error // ends the server as SIGTERM does, once
+	docs  *conform.Checker // holds every answer against the OpenAPI document; nil where settings take routes away
+	stop  func() error     // ends the server as SIGTERM does, once
 }
 
 // each runs a test on PostgreSQL, with the app's tables owned by another role, and on SQLite.
@@ -74,6 +77,10 @@ func start(t *testing.T, databaseURL string, vars ...string) *scene {
 	s.app, err = app.New(t.Context(), cfg, app.Options{Version: "test",
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	require.NoError(t, err)
+	if s.docs, err = described(); len(vars) > 0 && slices.ContainsFunc(vars, leavesOut) {
+		s.docs = nil
+	}
+	require.NoError(t, err)
 	s.store = s.app.Store
 	s.world = dbtest.Seed(t, s.store)
 	s.keys, err = nextauth.New(cfg.Secrets(), nextauth.Options{})
@@ -92,6 +99,14 @@ func start(t *testing.T, databaseURL string, vars ...string) *scene {
 		}
 	})
 	return s
+}
+
+// described are the documents of the interface.
+var described = sync.OnceValues(conform.New)
+
+// leavesOut says whether a setting takes routes away, or gives them to somebody else.
+func leavesOut(name string) bool {
+	return slices.Contains([]string{"EMIT_HTTP", "INBOX_ROUTES", "UPSTREAM_URL", "METRICS", "OPERATOR_ADDR", "API_DOCS"}, name)
 }
 
 func settings(databaseURL string, vars ...string) map[string]string {
@@ -142,6 +157,10 @@ func (s *scene) do(method, path, body string, header ...string) answer {
 	s.t.Helper()
 	a, err := call(method, s.url+path, body, header...)
 	require.NoError(s.t, err)
+	if s.docs != nil {
+		_, err = s.docs.Answer(method, path, a.status, a.header.Get("Content-Type"), []byte(a.body))
+		require.NoError(s.t, err)
+	}
 	return a
 }
 

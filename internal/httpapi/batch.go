@@ -14,41 +14,23 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// maxBatch is how many emits one batch may hold (contract/http.md).
-const maxBatch = 1000
-
-type batchBody struct {
-	Emits []json.RawMessage `json:"emits"`
-}
-
-type batchAnswer struct {
-	Results []batchResult `json:"results"`
-}
-
-// batchResult is one entry's answer: an emit's, or what a problem would have said.
-type batchResult struct {
-	Success bool `json:"success"`
-	*contract.EmitResult
-	Status int           `json:"status"`
-	Error  string        `json:"error,omitempty"`
-	Code   contract.Code `json:"code,omitempty"`
-	Field  string        `json:"field,omitempty"`
-}
-
 // batch answers POST /api/emit/batch: each entry stands alone, and one that fails does not keep the others back.
 func (a *API) batch(c *gin.Context) error {
 	return a.emitting(c, "batch", func(ctx context.Context, scope identity.Scope, body []byte) (any, error) {
-		b, err := decode[batchBody](body, false)
+		b, err := decode[contract.BatchRequest](body, false)
 		if err != nil {
 			return nil, err
 		}
-		if len(b.Emits) == 0 || len(b.Emits) > maxBatch {
-			return nil, contract.InvalidField("emits", fmt.Sprintf("emits must be a list of 1 to %d entries", maxBatch))
+		if len(b.Emits) == 0 || len(b.Emits) > contract.MaxBatch {
+			return nil, contract.InvalidField("emits", fmt.Sprintf("emits must be a list of 1 to %d entries", contract.MaxBatch))
 		}
 		if err := a.takeEmits(scope, len(b.Emits)-1); err != nil { // the request itself has counted as one
 			return nil, err
 		}
-		answer := batchAnswer{Results: make([]batchResult, 0, len(b.Emits))}
+		var answer struct { // BatchAnswer without success, which is no part of what is kept for a repeat
+			Results []contract.BatchResult `json:"results"`
+		}
+		answer.Results = make([]contract.BatchResult, 0, len(b.Emits))
 		for i, entry := range b.Emits {
 			if err := ctx.Err(); err != nil {
 				return nil, contract.Wrap(contract.CodeUnavailable, "the request ended before the batch was done", err)
@@ -59,16 +41,16 @@ func (a *API) batch(c *gin.Context) error {
 	})
 }
 
-func (a *API) batchEntry(ctx context.Context, scope identity.Scope, i int, entry json.RawMessage) batchResult {
+func (a *API) batchEntry(ctx context.Context, scope identity.Scope, i int, entry json.RawMessage) contract.BatchResult {
 	result, err := a.runEntry(ctx, scope, i, entry)
 	if err != nil {
 		e := contract.AsError(err)
 		if e.Code == contract.CodeInternal {
 			a.opts.Logger.ErrorContext(ctx, "batch entry failed", slog.Int("entry", i), slog.Any("error", err))
 		}
-		return batchResult{Status: statusOf(e.Code), Error: e.Message, Code: e.Code, Field: e.Field}
+		return contract.BatchResult{Status: statusOf(e.Code), Error: e.Message, Code: e.Code, Field: e.Field}
 	}
-	return batchResult{Success: true, EmitResult: &result, Status: http.StatusAccepted}
+	return contract.BatchResult{Success: true, EmitResult: &result, Status: http.StatusAccepted}
 }
 
 // runEntry runs one entry. Below an idempotency key each entry has a key of its own, so that a repeat after a crash in

@@ -32,7 +32,7 @@ func (a *API) readBody(c *gin.Context) ([]byte, error) {
 	if ct := c.GetHeader("Content-Type"); ct != "" {
 		kind, _, err := mime.ParseMediaType(ct)
 		if err != nil || (kind != "application/json" && !strings.HasSuffix(kind, "+json")) {
-			return nil, contract.NewError(codeContentType, "the body must be application/json")
+			return nil, contract.NewError(contract.CodeContentType, "the body must be application/json")
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, a.opts.MaxBody))

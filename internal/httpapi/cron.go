@@ -43,11 +43,8 @@ func (a *API) sendReminders(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, struct {
-		Success bool `json:"success"`
-		reminders.Counts
-		Timestamp contract.Time `json:"timestamp"`
-	}{true, done, contract.At(a.opts.Now())})
+	c.JSON(http.StatusOK, contract.CronAnswer{Success: true, Sent: done.Sent, Skipped: done.Skipped, Failed: done.Failed,
+		Timestamp: contract.At(a.opts.Now())})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -15,21 +16,19 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// maxIdempotencyKey is the longest Idempotency-Key, in characters (contract/http.md).
-const maxIdempotencyKey = 255
-
 // emitKind is one emit endpoint: name is its path below /api/emit/ and its kind in a batch, alias the event's name, which
 // a batch takes as well.
 type emitKind struct {
 	name, alias string
+	request     contract.EmitRequest // a zero value of the body
 	run         func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error)
 }
 
 // kind makes an emitKind from a body type and the service's function. tenant points at the body's tenantId, so that a
 // token of one tenant cannot emit in another.
-func kind[T any](name, alias string, tenant func(*T) *string,
+func kind[T contract.EmitRequest](name, alias string, tenant func(*T) *string,
 	call func(context.Context, *notify.Service, T) (contract.EmitResult, error)) emitKind {
-	return emitKind{name, alias, func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
+	return emitKind{name, alias, *new(T), func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
 		v, err := decode[T](body, false)
 		if err != nil {
 			return contract.EmitResult{}, err
@@ -39,6 +38,24 @@ func kind[T any](name, alias string, tenant func(*T) *string,
 		}
 		return call(ctx, svc, v)
 	}}
+}
+
+// needing refuses a body without the field, whose zero value means something.
+func needing(field string, k emitKind) emitKind {
+	run := k.run
+	k.run = func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
+		members, err := decode[map[string]json.RawMessage](body, false)
+		if err != nil {
+			return contract.EmitResult{}, err
+		}
+		for name, value := range members {
+			if strings.EqualFold(name, field) && string(value) != "null" { // as encoding/json matches names
+				return run(ctx, svc, scope, body)
+			}
+		}
+		return contract.EmitResult{}, contract.InvalidField(field, field+" is missing")
+	}
+	return k
 }
 
 // within refuses a tenant that the credential does not name.
@@ -138,7 +155,7 @@ func idempotencyKey(c *gin.Context, scope identity.Scope) (string, error) {
 		return "", nil
 	}
 	key := values[0]
-	if key == "" || len(values) > 1 || !utf8.ValidString(key) || utf8.RuneCountInString(key) > maxIdempotencyKey {
+	if key == "" || len(values) > 1 || !utf8.ValidString(key) || utf8.RuneCountInString(key) > contract.MaxIdempotencyKey {
 		return "", contract.InvalidField("Idempotency-Key", "Idempotency-Key must be one text of 1 to 255 characters")
 	}
 	return digest("key", scope.TenantID, key), nil

@@ -9,123 +9,71 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// The bodies of the emit endpoints, contract/http.md.
-type (
-	createdBody struct {
-		AppointmentID string `json:"appointmentId"`
-		TenantID      string `json:"tenantId"`
-		ActorID       string `json:"actorId"`
-	}
-	updatedBody struct {
-		createdBody
-		Changes json.RawMessage `json:"changes"`
-	}
-	deletedBody struct {
-		createdBody
-		AppointmentData json.RawMessage `json:"appointmentData"`
-	}
-	rescheduledBody struct {
-		createdBody
-		OldStartTime contract.Time `json:"oldStartTime"`
-		OldEndTime   contract.Time `json:"oldEndTime"`
-	}
-	reminderBody struct {
-		createdBody
-		MinutesBefore *int `json:"minutesBefore"`
-	}
-	scheduleBody struct {
-		ProfessionalID string          `json:"professionalId"`
-		TenantID       string          `json:"tenantId"`
-		ActorID        string          `json:"actorId"`
-		Schedule       json.RawMessage `json:"schedule"`
-		Conflict       json.RawMessage `json:"conflict"`
-	}
-	refreshBody struct {
-		TenantID      string   `json:"tenantId"`
-		Reason        string   `json:"reason"`
-		AffectedDates []string `json:"affectedDates"`
-	}
-	alertBody struct {
-		TenantID string            `json:"tenantId"`
-		Message  string            `json:"message"`
-		Severity contract.Severity `json:"severity"`
-		Data     json.RawMessage   `json:"data"`
-		Role     contract.Role     `json:"role"`
-	}
-	customBody struct {
-		TenantID string            `json:"tenantId"`
-		UserID   string            `json:"userId"`
-		Type     string            `json:"type"`
-		Message  string            `json:"message"`
-		Data     json.RawMessage   `json:"data"`
-		Priority contract.Priority `json:"priority"`
-	}
-	rawBody struct {
-		TenantID string          `json:"tenantId"`
-		UserID   string          `json:"userId"`
-		Role     contract.Role   `json:"role"`
-		Event    string          `json:"event"`
-		Data     json.RawMessage `json:"data"`
-	}
-)
-
 // emitKinds are all emit endpoints but the batch.
 var emitKinds = []emitKind{
-	kind("appointments/created", contract.EventAppointmentCreated, func(b *createdBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b createdBody) (contract.EmitResult, error) {
+	kind(contract.KindAppointmentCreated, contract.EventAppointmentCreated,
+		func(b *contract.AppointmentCreatedRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.AppointmentCreatedRequest) (contract.EmitResult, error) {
 			return svc.AppointmentCreated(ctx, notify.AppointmentCreated{TenantID: b.TenantID, AppointmentID: b.AppointmentID, ActorID: b.ActorID})
 		}),
-	kind("appointments/updated", contract.EventAppointmentUpdated, func(b *updatedBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b updatedBody) (contract.EmitResult, error) {
+	kind(contract.KindAppointmentUpdated, contract.EventAppointmentUpdated,
+		func(b *contract.AppointmentUpdatedRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.AppointmentUpdatedRequest) (contract.EmitResult, error) {
 			return svc.AppointmentUpdated(ctx, notify.AppointmentUpdated{TenantID: b.TenantID, AppointmentID: b.AppointmentID,
 				ActorID: b.ActorID, Changes: b.Changes})
 		}),
-	kind("appointments/deleted", contract.EventAppointmentDeleted, func(b *deletedBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b deletedBody) (contract.EmitResult, error) {
+	kind(contract.KindAppointmentDeleted, contract.EventAppointmentDeleted,
+		func(b *contract.AppointmentDeletedRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.AppointmentDeletedRequest) (contract.EmitResult, error) {
 			return svc.AppointmentDeleted(ctx, notify.AppointmentDeleted{TenantID: b.TenantID, AppointmentID: b.AppointmentID,
 				ActorID: b.ActorID, AppointmentData: b.AppointmentData})
 		}),
-	kind("appointments/rescheduled", contract.EventAppointmentRescheduled, func(b *rescheduledBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b rescheduledBody) (contract.EmitResult, error) {
+	kind(contract.KindAppointmentRescheduled, contract.EventAppointmentRescheduled,
+		func(b *contract.AppointmentRescheduledRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.AppointmentRescheduledRequest) (contract.EmitResult, error) {
 			return svc.AppointmentRescheduled(ctx, notify.AppointmentRescheduled{TenantID: b.TenantID, AppointmentID: b.AppointmentID,
 				ActorID: b.ActorID, OldStartTime: b.OldStartTime.Time, OldEndTime: b.OldEndTime.Time})
 		}),
-	kind("appointments/reminder", contract.EventAppointmentReminder, func(b *reminderBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b reminderBody) (contract.EmitResult, error) {
-			if b.MinutesBefore == nil {
-				return contract.EmitResult{}, contract.InvalidField("minutesBefore", "minutesBefore is missing")
-			}
+	needing("minutesBefore", kind(contract.KindAppointmentReminder, contract.EventAppointmentReminder,
+		func(b *contract.AppointmentReminderRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.AppointmentReminderRequest) (contract.EmitResult, error) {
 			return svc.AppointmentReminder(ctx, notify.AppointmentReminder{TenantID: b.TenantID, AppointmentID: b.AppointmentID,
-				MinutesBefore: *b.MinutesBefore})
-		}),
-	kind("schedule/updated", contract.EventScheduleUpdated, func(b *scheduleBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b scheduleBody) (contract.EmitResult, error) {
+				MinutesBefore: b.MinutesBefore})
+		})),
+	kind(contract.KindScheduleUpdated, contract.EventScheduleUpdated,
+		func(b *contract.ScheduleUpdatedRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.ScheduleUpdatedRequest) (contract.EmitResult, error) {
 			return svc.ScheduleUpdated(ctx, notify.ScheduleUpdated{TenantID: b.TenantID, ProfessionalID: b.ProfessionalID,
 				ActorID: b.ActorID, Schedule: b.Schedule})
 		}),
-	kind("schedule/conflict", contract.EventScheduleConflict, func(b *scheduleBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b scheduleBody) (contract.EmitResult, error) {
+	kind(contract.KindScheduleConflict, contract.EventScheduleConflict,
+		func(b *contract.ScheduleConflictRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.ScheduleConflictRequest) (contract.EmitResult, error) {
 			return svc.ScheduleConflict(ctx, notify.ScheduleConflict{TenantID: b.TenantID, ProfessionalID: b.ProfessionalID, Conflict: b.Conflict})
 		}),
-	kind("calendar/refresh", contract.EventCalendarRefresh, func(b *refreshBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b refreshBody) (contract.EmitResult, error) {
+	kind(contract.KindCalendarRefresh, contract.EventCalendarRefresh,
+		func(b *contract.CalendarRefreshRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.CalendarRefreshRequest) (contract.EmitResult, error) {
 			return svc.CalendarRefresh(ctx, notify.CalendarRefresh{TenantID: b.TenantID, Reason: b.Reason, AffectedDates: b.AffectedDates})
 		}),
-	kind("system/alert", contract.EventSystemAlert, func(b *alertBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b alertBody) (contract.EmitResult, error) {
+	kind(contract.KindSystemAlert, contract.EventSystemAlert,
+		func(b *contract.SystemAlertRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.SystemAlertRequest) (contract.EmitResult, error) {
 			return svc.SystemAlert(ctx, notify.SystemAlert{TenantID: b.TenantID, Message: b.Message, Severity: b.Severity, Data: b.Data, Role: b.Role})
 		}),
-	kind("notification", contract.EventNotificationNew, func(b *customBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b customBody) (contract.EmitResult, error) {
+	kind(contract.KindNotification, contract.EventNotificationNew,
+		func(b *contract.NotificationRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.NotificationRequest) (contract.EmitResult, error) {
 			return svc.Custom(ctx, notify.Custom{TenantID: b.TenantID, UserID: b.UserID, Type: b.Type, Message: b.Message, Data: b.Data, Priority: b.Priority})
 		}),
-	kind("tenant", "", func(b *rawBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b rawBody) (contract.EmitResult, error) {
+	kind(contract.KindTenant, "",
+		func(b *contract.EmitToTenantRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.EmitToTenantRequest) (contract.EmitResult, error) {
 			return svc.EmitToTenant(ctx, notify.EmitToTenant{TenantID: b.TenantID, Event: b.Event, Data: given(b.Data)})
 		}),
 	// A token of one tenant reaches that tenant's users alone: its tenant stands in for a tenantId that the body lacks.
-	{name: "user", run: func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
-		b, err := decode[rawBody](body, false)
+	{name: contract.KindUser, request: contract.EmitToUserRequest{}, run: func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
+		b, err := decode[contract.EmitToUserRequest](body, false)
 		if err != nil {
 			return contract.EmitResult{}, err
 		}
@@ -137,8 +85,9 @@ var emitKinds = []emitKind{
 		}
 		return svc.EmitToUser(ctx, notify.EmitToUser{TenantID: b.TenantID, UserID: b.UserID, Event: b.Event, Data: given(b.Data)})
 	}},
-	kind("role", "", func(b *rawBody) *string { return &b.TenantID },
-		func(ctx context.Context, svc *notify.Service, b rawBody) (contract.EmitResult, error) {
+	kind(contract.KindRole, "",
+		func(b *contract.EmitToRoleRequest) *string { return &b.TenantID },
+		func(ctx context.Context, svc *notify.Service, b contract.EmitToRoleRequest) (contract.EmitResult, error) {
 			return svc.EmitToRole(ctx, notify.EmitToRole{Role: b.Role, TenantID: b.TenantID, Event: b.Event, Data: given(b.Data)})
 		}),
 }

@@ -27,8 +27,11 @@ func FuzzBody(f *testing.F) {
 	gin.SetMode(gin.ReleaseMode)
 	a := New(Deps{}, Options{MaxBody: 4096})
 	decoders := []func([]byte, bool) error{
-		into[createdBody], into[updatedBody], into[deletedBody], into[rescheduledBody], into[reminderBody], into[scheduleBody],
-		into[refreshBody], into[alertBody], into[customBody], into[rawBody], into[batchBody], into[map[string]json.RawMessage],
+		into[contract.AppointmentCreatedRequest], into[contract.AppointmentUpdatedRequest], into[contract.AppointmentDeletedRequest],
+		into[contract.AppointmentRescheduledRequest], into[contract.AppointmentReminderRequest], into[contract.ScheduleUpdatedRequest],
+		into[contract.ScheduleConflictRequest], into[contract.CalendarRefreshRequest], into[contract.SystemAlertRequest],
+		into[contract.NotificationRequest], into[contract.EmitToTenantRequest], into[contract.EmitToUserRequest],
+		into[contract.EmitToRoleRequest], into[contract.BatchRequest], into[map[string]json.RawMessage],
 	}
 	f.Fuzz(func(t *testing.T, body []byte, contentType string, strict bool) {
 		for i, decode := range decoders {
@@ -47,7 +50,7 @@ func FuzzBody(f *testing.F) {
 				continue
 			}
 			a.fail(c, err)
-			var p problem
+			var p contract.Problem
 			if jsonErr := json.Unmarshal(rec.Body.Bytes(), &p); jsonErr != nil || p.Error == "" || p.Detail != p.Error ||
 				p.Status != rec.Code || p.Title == "" || p.Code == contract.CodeInternal || p.Status < 400 || p.Status > 499 {
 				t.Fatalf("decoder %d: %d %s (%v)", i, rec.Code, rec.Body, err)

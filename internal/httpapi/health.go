@@ -15,12 +15,8 @@ import (
 // process with live sockets restarted.
 func (a *API) healthz(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
-	c.JSON(http.StatusOK, gin.H{"status": "ok", "version": a.opts.Version, "uptimeSeconds": int(a.opts.Now().Sub(a.start) / time.Second)})
-}
-
-type partState struct {
-	Status string `json:"status"` // ok or failed
-	Error  string `json:"error,omitempty"`
+	c.JSON(http.StatusOK, contract.Health{Status: "ok", Version: a.opts.Version,
+		UptimeSeconds: int(a.opts.Now().Sub(a.start) / time.Second)})
 }
 
 // readyz asks every part, at once, and says which one is not ready. The texts are for operators: they hold no address and
@@ -30,7 +26,7 @@ func (a *API) readyz(c *gin.Context) {
 	defer cancel()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	parts, ready := make(map[string]partState, len(a.deps.Parts)), true
+	parts, ready := make(map[string]contract.PartState, len(a.deps.Parts)), true
 	for name, part := range a.deps.Parts {
 		wg.Go(func() {
 			err := part.Ready(ctx)
@@ -38,10 +34,10 @@ func (a *API) readyz(c *gin.Context) {
 			defer mu.Unlock()
 			if err != nil {
 				ready = false
-				parts[name] = partState{"failed", reason(err)}
+				parts[name] = contract.PartState{Status: "failed", Error: reason(err)}
 				return
 			}
-			parts[name] = partState{Status: "ok"}
+			parts[name] = contract.PartState{Status: "ok"}
 		})
 	}
 	wg.Wait()
@@ -51,7 +47,7 @@ func (a *API) readyz(c *gin.Context) {
 		status, text = http.StatusServiceUnavailable, "not ready"
 		c.Header("Retry-After", "1")
 	}
-	c.JSON(status, gin.H{"status": text, "parts": parts})
+	c.JSON(status, contract.Readiness{Status: text, Parts: parts})
 }
 
 // reason is the sentence of a part's error that is meant to be shown.

@@ -94,9 +94,7 @@ func (a *API) actOnNotifications(c *gin.Context, u inbox.User) error {
 	if err != nil {
 		return err
 	}
-	body, err := decode[struct {
-		Action string `json:"action"`
-	}](raw, false)
+	body, err := decode[contract.InboxAction](raw, false)
 	if err != nil {
 		return err
 	}
@@ -111,7 +109,7 @@ func (a *API) readAll(c *gin.Context, u inbox.User) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"success": true, "count": count})
+	c.JSON(http.StatusOK, contract.InboxReadAllAnswer{Success: true, Count: count})
 	return nil
 }
 
@@ -120,7 +118,7 @@ func (a *API) readNotification(c *gin.Context, u inbox.User) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"success": true, "notification": item})
+	c.JSON(http.StatusOK, contract.InboxReadAnswer{Success: true, Notification: item})
 	return nil
 }
 
@@ -128,7 +126,7 @@ func (a *API) deleteNotification(c *gin.Context, u inbox.User) error {
 	if err := a.deps.Inbox.Delete(c.Request.Context(), u, c.Param("id")); err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"success": true})
+	c.JSON(http.StatusOK, contract.InboxDeleteAnswer{Success: true})
 	return nil
 }
 
@@ -146,7 +144,7 @@ func (a *API) preferences(c *gin.Context, u inbox.User) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"preferences": p})
+	c.JSON(http.StatusOK, contract.PreferencesAnswer{Preferences: p})
 	return nil
 }
 
@@ -163,6 +161,6 @@ func (a *API) setPreferences(c *gin.Context, u inbox.User) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"success": true, "preferences": p})
+	c.JSON(http.StatusOK, contract.PreferencesSavedAnswer{Success: true, Preferences: p})
 	return nil
 }

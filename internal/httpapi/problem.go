@@ -14,23 +14,7 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// problem is an RFC 9457 body. Error repeats Detail under the name that the app's front end and routes read.
-type problem struct {
-	Type   string        `json:"type"`
-	Title  string        `json:"title"`
-	Status int           `json:"status"`
-	Detail string        `json:"detail"`
-	Error  string        `json:"error"`
-	Code   contract.Code `json:"code"`
-	Field  string        `json:"field,omitempty"`
-}
-
-const (
-	codeMethod      contract.Code = "METHOD_NOT_ALLOWED"
-	codeContentType contract.Code = "UNSUPPORTED_MEDIA_TYPE"
-)
-
-var errMethod = contract.NewError(codeMethod, "this route does not take that method")
+var errMethod = contract.NewError(contract.CodeMethodNotAllowed, "this route does not take that method")
 
 // statuses is the one mapping from error codes to HTTP statuses.
 var statuses = map[contract.Code]int{
@@ -48,8 +32,9 @@ var statuses = map[contract.Code]int{
 	contract.CodeTooLarge:     http.StatusRequestEntityTooLarge,
 	contract.CodeRateLimited:  http.StatusTooManyRequests,
 	contract.CodeInternal:     http.StatusInternalServerError,
-	codeMethod:                http.StatusMethodNotAllowed,
-	codeContentType:           http.StatusUnsupportedMediaType,
+
+	contract.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	contract.CodeContentType:      http.StatusUnsupportedMediaType,
 }
 
 func statusOf(code contract.Code) int {
@@ -83,11 +68,11 @@ func (a *API) fail(c *gin.Context, err error) {
 	if status == http.StatusServiceUnavailable || e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(max(1, int((e.RetryAfter+time.Second-1)/time.Second))))
 	}
-	writeProblem(c, problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Message,
+	writeProblem(c, contract.Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Message,
 		Error: e.Message, Code: e.Code, Field: e.Field})
 }
 
-func writeProblem(c *gin.Context, p problem) {
+func writeProblem(c *gin.Context, p contract.Problem) {
 	body, err := json.Marshal(p)
 	if err != nil { // strings and ints alone: cannot fail
 		body = []byte(`{}`)

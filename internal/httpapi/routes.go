@@ -54,6 +54,7 @@ type Deps struct {
 	CronSecret string
 	Reminders  ReminderPass
 
+	Docs     http.Handler // docsPaths; nil: not served
 	Upstream http.Handler // answers what is no route of ours: the front door; nil: 404
 }
 
@@ -136,6 +137,12 @@ func (a *API) routes() {
 	if a.deps.Gather != nil {
 		r.GET("/metrics", gin.WrapH(a.deps.Gather))
 	}
+	if a.deps.Docs != nil {
+		for _, path := range docsPaths {
+			r.GET(path, gin.WrapH(a.deps.Docs))
+			r.HEAD(path, gin.WrapH(a.deps.Docs))
+		}
+	}
 	if a.deps.Inbox != nil {
 		a.inboxRoutes(r)
 	}
@@ -155,6 +162,9 @@ var bundleNames = []string{
 	"socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js", "socket.io.esm.min.js",
 	"socket.io.js.map", "socket.io.min.js.map", "socket.io.msgpack.min.js.map", "socket.io.esm.min.js.map",
 }
+
+// docsPaths are where the descriptions of the interface are.
+var docsPaths = []string{"/api/docs", "/api/openapi.json", "/api/asyncapi.json"}
 
 // ServeHTTP makes API an http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.engine.ServeHTTP(w, r) }
@@ -224,9 +234,9 @@ func (a *API) Operator(gather http.Handler) http.Handler {
 func (a *API) socket(c *gin.Context) {
 	q := c.Request.URL.RawQuery
 	if c.Request.Method == http.MethodGet && !strings.Contains(q, "EIO=") && !strings.Contains(q, "transport=") {
-		c.JSON(http.StatusOK, gin.H{
-			"status": "ok", "protocol": 5, "engine": 4, "path": SocketPath, "transports": []string{"polling", "websocket"},
-			"version": a.opts.Version, "timestamp": contract.At(a.opts.Now()),
+		c.JSON(http.StatusOK, contract.SocketStatus{
+			Status: "ok", Protocol: 5, Engine: 4, Path: SocketPath, Transports: []string{"polling", "websocket"},
+			Version: a.opts.Version, Timestamp: contract.At(a.opts.Now()),
 		})
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 	"unicode/utf8"
 
 	"github.com/citaplanner/realtime/internal/limits"
@@ -32,8 +33,7 @@ const (
 )
 
 var (
-	clientEvents = set(contract.EventNotificationRead, contract.EventNotificationReadAll, contract.EventCalendarViewing,
-		contract.EventAppointmentEditing, contract.EventAppointmentEditingStop, contract.EventPresenceUpdate)
+	clientEvents = set(contract.ClientEvents()...)
 	serverEvents = set(contract.ServerEvents()...)
 )
 
@@ -72,7 +72,7 @@ func (h *Hub) event(s *sio.Socket, e sio.Event) {
 	if err != nil {
 		answer["error"] = userText(err)
 		if e := contract.AsError(err); e.RetryAfter > 0 {
-			answer["code"], answer["retryAfter"] = e.Code, e.RetryAfter.Milliseconds()
+			answer["code"], answer["retryAfter"] = e.Code, milliseconds(e.RetryAfter)
 		}
 	}
 	h.logSend("ack", e.Ack(answer))
@@ -85,31 +85,23 @@ func (h *Hub) limited(ctx context.Context, ses *session, e sio.Event) (map[strin
 		return h.handle(ctx, ses, e)
 	}
 	err := &contract.Error{Code: contract.CodeRateLimited, Message: textTooManyEvents, RetryAfter: after}
-	more := limited{Code: err.Code, RetryAfter: after.Milliseconds()}
 	switch e.Name {
 	case contract.EventNotificationRead:
 		var id string
 		if len(e.Args) > 0 {
 			id, _ = idArg(e.Args[0], "notificationId")
 		}
-		h.emit(ses, contract.EventNotificationReadError, struct {
-			contract.NotificationReadError
-			limited
-		}{contract.NotificationReadError{NotificationID: id, Error: err.Message}, more})
+		h.emit(ses, contract.EventNotificationReadError, contract.NotificationReadError{NotificationID: id, Error: err.Message,
+			Code: err.Code, RetryAfter: milliseconds(after)})
 	case contract.EventNotificationReadAll:
-		h.emit(ses, contract.EventNotificationReadAllError, struct {
-			contract.NotificationReadAllError
-			limited
-		}{contract.NotificationReadAllError{Error: err.Message}, more})
+		h.emit(ses, contract.EventNotificationReadAllError, contract.NotificationReadAllError{Error: err.Message,
+			Code: err.Code, RetryAfter: milliseconds(after)})
 	}
 	return nil, err
 }
 
-// limited is what a refusal by rate says beside its text: a code for programs, and when trying again makes sense, in ms.
-type limited struct {
-	Code       contract.Code `json:"code"`
-	RetryAfter int64         `json:"retryAfter"`
-}
+// milliseconds is how JavaScript counts; a wait is never none.
+func milliseconds(d time.Duration) int64 { return max(1, d.Milliseconds()) }
 
 func (h *Hub) handle(ctx context.Context, ses *session, e sio.Event) (map[string]any, error) {
 	var arg any
@@ -221,7 +213,7 @@ func (h *Hub) status(ses *session, arg any) error {
 	if m, isMap := arg.(map[string]any); isMap {
 		status, ok = m["status"].(string)
 	}
-	if !ok || !h.presence.Update(ses.socket.ID(), status) {
+	if !ok || !h.presence.Update(ses.socket.ID(), contract.PresenceStatus(status)) {
 		return errBadPayload
 	}
 	return nil

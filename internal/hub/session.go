@@ -49,12 +49,12 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 			}
 		}
 		h.opts.Logger.Log(ctx, level, "socket refused", slog.String("code", string(e.Code)), slog.Any("cause", e.Cause))
-		return nil, &sio.ConnectError{Message: e.Message, Data: map[string]any{"code": e.Code}}
+		return nil, &sio.ConnectError{Message: e.Message, Data: contract.ConnectErrorData{Code: e.Code}}
 	}
 	if most := h.opts.MaxPerUser; most > 0 && h.socketsOf(u.ID) >= most {
 		h.opts.Metrics.refusals.WithLabelValues(string(contract.CodeRateLimited)).Inc()
 		return nil, &sio.ConnectError{Message: textTooManySockets,
-			Data: limited{Code: contract.CodeRateLimited, RetryAfter: time.Minute.Milliseconds()}}
+			Data: contract.ConnectErrorData{Code: contract.CodeRateLimited, RetryAfter: time.Minute.Milliseconds()}}
 	}
 	h.opts.Metrics.signIn.Observe(h.opts.Now().Sub(start).Seconds())
 	return &session{user: u, events: h.opts.Events.Bucket()}, nil

@@ -99,16 +99,16 @@ func (i *Inbox) MarkAllRead(ctx context.Context, u User) (int64, error) {
 }
 
 // Read is MarkRead for who wants to see the notification afterwards.
-func (i *Inbox) Read(ctx context.Context, u User, notificationID string) (Item, error) {
+func (i *Inbox) Read(ctx context.Context, u User, notificationID string) (contract.InboxItem, error) {
 	if err := i.MarkRead(ctx, u, notificationID); err != nil {
-		return Item{}, err
+		return contract.InboxItem{}, err
 	}
 	row, err := i.st.Notifications.One(ctx, u, notificationID)
 	switch {
 	case err != nil:
-		return Item{}, err
+		return contract.InboxItem{}, err
 	case row == nil: // deleted a moment ago
-		return Item{}, contract.NewError(contract.CodeNotFound, textNotFound)
+		return contract.InboxItem{}, contract.NewError(contract.CodeNotFound, textNotFound)
 	}
 	return itemOf(*row), nil
 }

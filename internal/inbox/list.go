@@ -34,55 +34,19 @@ type Query struct {
 	Cursor       string // Pagination.NextCursor of the page before; Page does not count then
 }
 
-// Item is a notification as the list shows it (contract/http.md).
-type Item struct {
-	ID            string          `json:"id"`
-	Type          string          `json:"type"`
-	Channel       string          `json:"channel"`
-	Message       string          `json:"message"`
-	Metadata      json.RawMessage `json:"metadata"` // an object or null, never a string (contract/frontend.md)
-	Status        string          `json:"status"`
-	ReadAt        *contract.Time  `json:"readAt"`
-	CreatedAt     contract.Time   `json:"createdAt"`
-	AppointmentID *string         `json:"appointmentId"`
-}
-
-// Pagination tells where a list stands.
-type Pagination struct {
-	Total      int64   `json:"total"` // of all pages
-	Page       int     `json:"page"`
-	Pages      int64   `json:"pages"`
-	Limit      int     `json:"limit"`
-	NextCursor *string `json:"nextCursor"` // null on the last page
-}
-
-// List is a page of a user's notifications, newest first.
-type List struct {
-	Notifications []Item     `json:"notifications"`
-	Pagination    Pagination `json:"pagination"`
-}
-
-// Stats are the figures of a user's inbox.
-type Stats struct {
-	UnreadCount int64            `json:"unreadCount"`
-	TotalCount  int64            `json:"totalCount"`
-	RecentCount int64            `json:"recentCount"` // of the last 24 hours
-	ByType      map[string]int64 `json:"byType"`
-}
-
 // List returns a page. Errors are CodeInvalid and name the parameter.
-func (i *Inbox) List(ctx context.Context, u User, q Query) (List, error) {
+func (i *Inbox) List(ctx context.Context, u User, q Query) (contract.InboxList, error) {
 	page, err := q.page()
 	if err != nil {
-		return List{}, err
+		return contract.InboxList{}, err
 	}
 	limit := page.Limit
 	page.Limit++ // one more tells whether there is a next page
 	rows, err := i.st.Notifications.List(ctx, u, page)
 	if err != nil {
-		return List{}, err
+		return contract.InboxList{}, err
 	}
-	out := List{Notifications: make([]Item, 0, len(rows)), Pagination: Pagination{Page: max(q.Page, 1), Limit: limit}}
+	out := contract.InboxList{Notifications: make([]contract.InboxItem, 0, len(rows)), Pagination: contract.Pagination{Page: max(q.Page, 1), Limit: limit}}
 	if more := len(rows) > limit; more {
 		rows = rows[:limit]
 		next := cursorOf(rows[limit-1])
@@ -94,7 +58,7 @@ func (i *Inbox) List(ctx context.Context, u User, q Query) (List, error) {
 	total := int64(len(rows))
 	if out.Pagination.NextCursor != nil || q.Cursor != "" || page.Offset > 0 { // else all there is was seen
 		if total, err = i.st.Notifications.Count(ctx, u, page); err != nil {
-			return List{}, err
+			return contract.InboxList{}, err
 		}
 	}
 	out.Pagination.Total = total
@@ -103,12 +67,12 @@ func (i *Inbox) List(ctx context.Context, u User, q Query) (List, error) {
 }
 
 // Stats counts a user's notifications.
-func (i *Inbox) Stats(ctx context.Context, u User) (Stats, error) {
+func (i *Inbox) Stats(ctx context.Context, u User) (contract.InboxStats, error) {
 	counts, err := i.st.Notifications.Stats(ctx, u, i.opts.Now().Add(-recent))
 	if err != nil {
-		return Stats{}, err
+		return contract.InboxStats{}, err
 	}
-	out := Stats{ByType: make(map[string]int64, len(counts))}
+	out := contract.InboxStats{ByType: make(map[string]int64, len(counts))}
 	for _, c := range counts {
 		name := c.Event
 		if name == "" {
@@ -177,8 +141,8 @@ func readCursor(s string) (at time.Time, id string, ok bool) {
 }
 
 // itemOf is the one mapping from a row to what the front end sees.
-func itemOf(r models.NotificationLog) Item {
-	item := Item{ID: r.ID, Type: r.Type, Channel: r.Channel, Message: r.Message, Status: r.Status,
+func itemOf(r models.NotificationLog) contract.InboxItem {
+	item := contract.InboxItem{ID: r.ID, Type: r.Type, Channel: r.Channel, Message: r.Message, Status: r.Status,
 		CreatedAt: contract.At(r.CreatedAt), AppointmentID: r.AppointmentID}
 	if r.ReadAt != nil {
 		at := contract.At(*r.ReadAt)

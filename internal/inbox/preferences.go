@@ -21,32 +21,6 @@ const (
 
 const textPortal = "Los usuarios del portal no tienen preferencias propias"
 
-// Preferences is a row of user_notification_preferences as Prisma shows it. A portal user, who can have none, gets the
-// defaults with id and times null.
-type Preferences struct {
-	ID     *string `json:"id"`
-	UserID string  `json:"userId"`
-
-	EnablePushNotifications     bool `json:"enablePushNotifications"`
-	EnableEmailNotifications    bool `json:"enableEmailNotifications"`
-	EnableSMSNotifications      bool `json:"enableSMSNotifications"`
-	EnableWhatsAppNotifications bool `json:"enableWhatsAppNotifications"`
-	NotifyAppointmentCreated    bool `json:"notifyAppointmentCreated"`
-	NotifyAppointmentUpdated    bool `json:"notifyAppointmentUpdated"`
-	NotifyAppointmentCancelled  bool `json:"notifyAppointmentCancelled"`
-	NotifyAppointmentReminder   bool `json:"notifyAppointmentReminder"`
-	NotifyScheduleChanges       bool `json:"notifyScheduleChanges"`
-	NotifySystemAlerts          bool `json:"notifySystemAlerts"`
-	EnableSounds                bool `json:"enableSounds"`
-	EnableDesktopNotifications  bool `json:"enableDesktopNotifications"`
-	EnableToastNotifications    bool `json:"enableToastNotifications"`
-
-	ReminderMinutesBefore []int          `json:"reminderMinutesBefore"`
-	TenantID              string         `json:"tenantId"`
-	CreatedAt             *contract.Time `json:"createdAt"`
-	UpdatedAt             *contract.Time `json:"updatedAt"`
-}
-
 // ignored are the fields that the page sends back and nobody may write.
 var ignored = []string{"id", "userId", "tenantId", "createdAt", "updatedAt"}
 
@@ -57,13 +31,13 @@ var switches = []string{"enablePushNotifications", "enableEmailNotifications", "
 	"enableToastNotifications"}
 
 // Preferences returns what the user wants to be told of; a row with the defaults is made where there is none.
-func (i *Inbox) Preferences(ctx context.Context, u User) (Preferences, error) {
+func (i *Inbox) Preferences(ctx context.Context, u User) (contract.Preferences, error) {
 	if u.Portal {
 		return preferencesOf(store.DefaultRow(u.TenantID, u.ID)), nil
 	}
 	row, err := i.st.Preferences.Row(ctx, u.TenantID, u.ID)
 	if err != nil {
-		return Preferences{}, err
+		return contract.Preferences{}, err
 	}
 	if row == nil {
 		return i.put(ctx, u, nil)
@@ -74,9 +48,9 @@ func (i *Inbox) Preferences(ctx context.Context, u User) (Preferences, error) {
 // SetPreferences changes the fields given and returns the whole row. Those that identify the row are ignored; a field
 // that is unknown or of the wrong type is CodeInvalid and names it, and then nothing is changed. CodeForbidden for a
 // portal user.
-func (i *Inbox) SetPreferences(ctx context.Context, u User, fields map[string]json.RawMessage) (Preferences, error) {
+func (i *Inbox) SetPreferences(ctx context.Context, u User, fields map[string]json.RawMessage) (contract.Preferences, error) {
 	if u.Portal {
-		return Preferences{}, contract.NewError(contract.CodeForbidden, textPortal)
+		return contract.Preferences{}, contract.NewError(contract.CodeForbidden, textPortal)
 	}
 	var changes []store.PreferenceChange
 	for name, raw := range fields {
@@ -87,33 +61,33 @@ func (i *Inbox) SetPreferences(ctx context.Context, u User, fields map[string]js
 		case slices.Contains(switches, name):
 			var on *bool
 			if json.Unmarshal(raw, &on) != nil || on == nil {
-				return Preferences{}, contract.InvalidField(name, name+" must be true or false")
+				return contract.Preferences{}, contract.InvalidField(name, name+" must be true or false")
 			}
 			change.Value = *on
 		case name == "reminderMinutesBefore":
 			minutes, err := readMinutes(raw)
 			if err != nil {
-				return Preferences{}, err
+				return contract.Preferences{}, err
 			}
 			change.Value = minutes
 		default:
-			return Preferences{}, contract.InvalidField(name, fmt.Sprintf("unknown field %.100q", name))
+			return contract.Preferences{}, contract.InvalidField(name, fmt.Sprintf("unknown field %.100q", name))
 		}
 		changes = append(changes, change)
 	}
 	return i.put(ctx, u, changes)
 }
 
-func (i *Inbox) put(ctx context.Context, u User, changes []store.PreferenceChange) (Preferences, error) {
+func (i *Inbox) put(ctx context.Context, u User, changes []store.PreferenceChange) (contract.Preferences, error) {
 	if err := i.st.Preferences.Put(ctx, u.TenantID, u.ID, i.opts.NewID(), changes); err != nil {
-		return Preferences{}, err
+		return contract.Preferences{}, err
 	}
 	row, err := i.st.Preferences.Row(ctx, u.TenantID, u.ID)
 	switch {
 	case err != nil:
-		return Preferences{}, err
+		return contract.Preferences{}, err
 	case row == nil: // deleted, or moved to another tenant, a moment ago
-		return Preferences{}, contract.NewError(contract.CodeUserInactive, "User not found or inactive")
+		return contract.Preferences{}, contract.NewError(contract.CodeUserInactive, "User not found or inactive")
 	}
 	return preferencesOf(*row), nil
 }
@@ -141,8 +115,8 @@ func readMinutes(raw json.RawMessage) (models.IntList, error) {
 	return minutes, nil
 }
 
-func preferencesOf(r models.UserNotificationPreferences) Preferences {
-	p := Preferences{
+func preferencesOf(r models.UserNotificationPreferences) contract.Preferences {
+	p := contract.Preferences{
 		UserID: r.UserID, TenantID: r.TenantID,
 		EnablePushNotifications: r.EnablePushNotifications, EnableEmailNotifications: r.EnableEmailNotifications,
 		EnableSMSNotifications: r.EnableSMSNotifications, EnableWhatsAppNotifications: r.EnableWhatsAppNotifications,

@@ -1,8 +1,6 @@
 package notify
 
 import (
-	"encoding/json"
-
 	"github.com/citaplanner/realtime/db/models"
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -31,17 +29,11 @@ func serviceOf(v store.AppointmentView) contract.Service {
 	}
 }
 
-// metadata is what notification_logs.metadata holds in real-time rows (contract/database.md); readers show its
+// metadataOf is what notification_logs.metadata holds in real-time rows (contract/database.md); readers show its
 // eventType and eventData.
-type metadata struct {
-	IsRealtime bool              `json:"isRealtime"`
-	EventType  string            `json:"eventType"`
-	EventData  json.RawMessage   `json:"eventData"`
-	Priority   contract.Priority `json:"priority"`
-}
-
 func metadataOf(n *notice) (string, error) {
-	b, err := encode(metadata{true, n.eventType, orNull(n.data), n.priority})
+	b, err := encode(contract.NotificationMetadata{
+		IsRealtime: true, EventType: n.eventType, EventData: orNull(n.data), Priority: n.priority})
 	return string(b), err
 }
 

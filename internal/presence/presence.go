@@ -9,12 +9,6 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// The states of presence:update.
-const (
-	Online = "online"
-	Away   = "away"
-)
-
 // DefaultMaxEditing is how many appointments one socket may hold open for editing.
 const DefaultMaxEditing = 64
 
@@ -57,9 +51,9 @@ type tenant struct {
 
 type user struct {
 	sockets map[string]struct{}
-	status  string      // what any of the user's sockets said last
-	since   time.Time   // when status began
-	leave   *time.Timer // runs between the last socket's end and the announcement
+	status  contract.PresenceStatus // what any of the user's sockets said last
+	since   time.Time               // when status began
+	leave   *time.Timer             // runs between the last socket's end and the announcement
 }
 
 type member struct {
@@ -100,7 +94,7 @@ func (p *Presence) Join(m Member) {
 	}
 	u, known := t.users[m.UserID]
 	if !known {
-		u = &user{sockets: map[string]struct{}{}, since: now, status: Online}
+		u = &user{sockets: map[string]struct{}{}, since: now, status: contract.StatusOnline}
 		t.users[m.UserID] = u
 	}
 	if u.leave != nil { // back within the grace: nobody heard that the user was gone
@@ -194,8 +188,8 @@ func (p *Presence) drop(tenantID, userID string) {
 
 // Update sets the state of a socket's user; the others of the tenant hear user:presence. It reports whether status is
 // one that the protocol knows.
-func (p *Presence) Update(socketID, status string) bool {
-	if status != Online && status != Away {
+func (p *Presence) Update(socketID string, status contract.PresenceStatus) bool {
+	if !status.Valid() {
 		return false
 	}
 	now := p.opts.Now()

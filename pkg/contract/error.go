@@ -10,7 +10,7 @@ type Code string
 
 // The kinds of failure that a caller can tell apart.
 const (
-	CodeInvalid      Code = "INVALID"          // the input is wrong; Message says what
+	CodeInvalid      Code = "INVALID"          // the input is wrong; the message says what
 	CodeUnauthorized Code = "AUTH_REQUIRED"    // no credential
 	CodeInvalidToken Code = "INVALID_TOKEN"    // a credential that is not ours, broken or forged
 	CodeTokenExpired Code = "TOKEN_EXPIRED"    // a credential that was good once
@@ -22,8 +22,12 @@ const (
 	CodeConflict     Code = "CONFLICT"         // the state does not allow it
 	CodeKeyReused    Code = "KEY_REUSED"       // an idempotency key with another body
 	CodeTooLarge     Code = "TOO_LARGE"        // the body is over its limit
-	CodeRateLimited  Code = "RATE_LIMITED"     // too often; RetryAfter says when
-	CodeInternal     Code = "INTERNAL"         // our fault
+	CodeRateLimited  Code = "RATE_LIMITED"     // too often; retryAfter, or the Retry-After header, says when
+
+	CodeMethodNotAllowed Code = "METHOD_NOT_ALLOWED"     // the route does not take that method
+	CodeContentType      Code = "UNSUPPORTED_MEDIA_TYPE" // the body is not JSON
+
+	CodeInternal Code = "INTERNAL" // our fault
 )
 
 // Error is the one error type that crosses a package boundary with a meaning. Message is a fixed sentence that may be

@@ -78,6 +78,18 @@ func (s Severity) Priority() Priority {
 	return PriorityMedium
 }
 
+// PresenceStatus is what a user says of himself or herself.
+type PresenceStatus string
+
+// The statuses that presence:update takes.
+const (
+	StatusOnline PresenceStatus = "online"
+	StatusAway   PresenceStatus = "away"
+)
+
+// Valid reports whether s is one of the two known statuses.
+func (s PresenceStatus) Valid() bool { return s == StatusOnline || s == StatusAway }
+
 // Role is a label of the app's "UserRole" type.
 type Role string
 
@@ -108,15 +120,3 @@ func UserRoom(userID string) string { return "user:" + userID }
 
 // RoleRoom is the room that every socket of a role of a tenant is in.
 func RoleRoom(role Role, tenantID string) string { return "role:" + string(role) + ":" + tenantID }
-
-// ServerEvents lists every event name that the server itself sends.
-func ServerEvents() []string {
-	return []string{
-		EventConnectionSuccess, EventNotificationNew, EventNotificationReadSuccess, EventNotificationReadError,
-		EventNotificationReadAllSuccess, EventNotificationReadAllError, EventNotificationDeleted,
-		EventAppointmentCreated, EventAppointmentUpdated, EventAppointmentDeleted, EventAppointmentRescheduled,
-		EventAppointmentReminder, EventScheduleUpdated, EventScheduleConflict, EventCalendarRefresh, EventSystemAlert,
-		EventUserOnline, EventUserOffline, EventUserPresence, EventUserViewingCalendar, EventEditingStarted,
-		EventEditingStopped, EventEditingConflict, EventPresenceState, EventAuthExpiring,
-	}
-}

@@ -2,12 +2,13 @@ package contract
 
 import "encoding/json"
 
-// Notification is the payload of notification:new.
+// Notification is the payload of notification:new. Type is the name of the event that it is about, or the caller's own;
+// Data is what belongs to it: of an appointment's event, the members of Appointment.
 type Notification struct {
 	ID        string          `json:"id"`
 	Type      string          `json:"type"`
 	Message   string          `json:"message"`
-	Data      json.RawMessage `json:"data"` // an object or null
+	Data      json.RawMessage `json:"data" jsonschema:"oneof_type=object;null"`
 	UserID    string          `json:"userId"`
 	TenantID  string          `json:"tenantId"`
 	CreatedAt Time            `json:"createdAt"`
@@ -18,7 +19,7 @@ type Notification struct {
 // personal data of the client beyond the name.
 type Appointment struct {
 	ID               string  `json:"id"`
-	AppointmentID    string  `json:"appointmentId"` // the same as ID
+	AppointmentID    string  `json:"appointmentId"` // the same as id
 	ClientName       string  `json:"clientName"`
 	ServiceName      string  `json:"serviceName"`
 	ProfessionalName string  `json:"professionalName"`
@@ -26,7 +27,7 @@ type Appointment struct {
 	StartTime        Time    `json:"startTime"`
 	EndTime          Time    `json:"endTime"`
 	Status           string  `json:"status"`
-	Notes            *string `json:"notes"` // the appointment's own notes, never the client's
+	Notes            *string `json:"notes" jsonschema:"nullable"` // the appointment's own notes, never the client's
 	UserID           string  `json:"userId"`
 	ClientID         string  `json:"clientId"`
 	ServiceID        string  `json:"serviceId"`
@@ -64,7 +65,7 @@ type AppointmentCreated struct {
 	Appointment  Appointment  `json:"appointment"`
 	Professional Professional `json:"professional"`
 	Service      Service      `json:"service"`
-	CreatedBy    *string      `json:"createdBy"`
+	CreatedBy    *string      `json:"createdBy" jsonschema:"nullable"`
 	Timestamp    Time         `json:"timestamp"`
 }
 
@@ -73,16 +74,16 @@ type AppointmentUpdated struct {
 	Appointment  Appointment     `json:"appointment"`
 	Professional Professional    `json:"professional"`
 	Service      Service         `json:"service"`
-	UpdatedBy    *string         `json:"updatedBy"`
-	Changes      json.RawMessage `json:"changes"`
+	UpdatedBy    *string         `json:"updatedBy" jsonschema:"nullable"`
+	Changes      json.RawMessage `json:"changes" jsonschema:"type=object"`
 	Timestamp    Time            `json:"timestamp"`
 }
 
 // AppointmentDeleted is the payload of appointment:deleted. AppointmentData is never null: a component throws on it.
 type AppointmentDeleted struct {
 	AppointmentID   string          `json:"appointmentId"`
-	AppointmentData json.RawMessage `json:"appointmentData"`
-	DeletedBy       *string         `json:"deletedBy"`
+	AppointmentData json.RawMessage `json:"appointmentData" jsonschema:"type=object"`
+	DeletedBy       *string         `json:"deletedBy" jsonschema:"nullable"`
 	Timestamp       Time            `json:"timestamp"`
 }
 
@@ -99,7 +100,7 @@ type AppointmentRescheduled struct {
 	Service       Service      `json:"service"`
 	OldTime       Interval     `json:"oldTime"`
 	NewTime       Interval     `json:"newTime"`
-	RescheduledBy *string      `json:"rescheduledBy"`
+	RescheduledBy *string      `json:"rescheduledBy" jsonschema:"nullable"`
 	Timestamp     Time         `json:"timestamp"`
 }
 
@@ -115,7 +116,7 @@ type ScheduleUpdated struct {
 	ProfessionalID   string          `json:"professionalId"`
 	ProfessionalName string          `json:"professionalName"`
 	Schedule         json.RawMessage `json:"schedule"`
-	UpdatedBy        *string         `json:"updatedBy"`
+	UpdatedBy        *string         `json:"updatedBy" jsonschema:"nullable"`
 	Timestamp        Time            `json:"timestamp"`
 }
 
@@ -136,10 +137,10 @@ type CalendarRefresh struct {
 // SystemAlert is the payload of system:alert. Data always holds severity.
 type SystemAlert struct {
 	ID        string          `json:"id"`
-	Type      string          `json:"type"` // EventSystemAlert
+	Type      string          `json:"type"` // system:alert
 	Message   string          `json:"message"`
 	Severity  Severity        `json:"severity"`
-	Data      json.RawMessage `json:"data"`
+	Data      json.RawMessage `json:"data" jsonschema:"type=object"`
 	TenantID  string          `json:"tenantId"`
 	CreatedAt Time            `json:"createdAt"`
 	Priority  Priority        `json:"priority"`
@@ -168,9 +169,9 @@ type UserOffline struct {
 
 // UserPresence is the payload of user:presence.
 type UserPresence struct {
-	UserID    string `json:"userId"`
-	Status    string `json:"status"`
-	Timestamp Time   `json:"timestamp"`
+	UserID    string         `json:"userId"`
+	Status    PresenceStatus `json:"status"`
+	Timestamp Time           `json:"timestamp"`
 }
 
 // PresenceState is the payload of presence:state.
@@ -178,11 +179,11 @@ type PresenceState struct {
 	Users []PresentUser `json:"users"`
 }
 
-// PresentUser is one entry of PresenceState.
+// PresentUser is one entry of PresenceState. Since is when the user came, or took this status.
 type PresentUser struct {
-	UserID string `json:"userId"`
-	Status string `json:"status"`
-	Since  Time   `json:"since"`
+	UserID string         `json:"userId"`
+	Status PresenceStatus `json:"status"`
+	Since  Time           `json:"since"`
 }
 
 // UserViewingCalendar is the payload of user:viewing:calendar.
@@ -210,15 +211,19 @@ type AuthExpiring struct {
 	ExpiresAt Time `json:"expiresAt"`
 }
 
-// NotificationRead is the payload of notification:read:success and notification:deleted.
+// NotificationRead is the payload of notification:read:success and notification:deleted, and what a client may send with
+// notification:read in place of the bare id.
 type NotificationRead struct {
 	NotificationID string `json:"notificationId"`
 }
 
-// NotificationReadError is the payload of notification:read:error.
+// NotificationReadError is the payload of notification:read:error. Code and RetryAfter, in milliseconds, are there where
+// the sender came too often.
 type NotificationReadError struct {
 	NotificationID string `json:"notificationId"`
 	Error          string `json:"error"`
+	Code           Code   `json:"code,omitempty"`
+	RetryAfter     int64  `json:"retryAfter,omitempty"`
 }
 
 // NotificationReadAll is the payload of notification:read:all:success.
@@ -226,31 +231,56 @@ type NotificationReadAll struct {
 	Count int64 `json:"count"`
 }
 
-// NotificationReadAllError is the payload of notification:read:all:error.
+// NotificationReadAllError is the payload of notification:read:all:error. Code and RetryAfter are those of
+// NotificationReadError.
 type NotificationReadAllError struct {
-	Error string `json:"error"`
+	Error      string `json:"error"`
+	Code       Code   `json:"code,omitempty"`
+	RetryAfter int64  `json:"retryAfter,omitempty"`
 }
 
-// EmitResult is what an emit answers: over HTTP with success:true beside it, in Go as it is.
-type EmitResult struct {
-	ID            string    `json:"id"`
-	Delivered     Delivered `json:"delivered"`
-	Notifications []string  `json:"notifications"` // ids of the rows stored, never null
+// CalendarViewing is what a client sends with calendar:viewing: the day shown (yyyy-MM-dd) and how, such as week.
+type CalendarViewing struct {
+	Date     string `json:"date" jsonschema:"maxLength=64"`
+	ViewType string `json:"viewType" jsonschema:"maxLength=64"`
 }
 
-// Delivered counts the sockets that an emit was queued for on this node.
-type Delivered struct {
-	Sockets int `json:"sockets"`
+// AppointmentEditing is what a client may send with appointment:editing and appointment:editing:stop in place of the bare id.
+type AppointmentEditing struct {
+	AppointmentID string `json:"appointmentId"`
 }
 
-// SocketStats is what GET /api/socket/stats answers.
-type SocketStats struct {
-	TotalConnections int                    `json:"totalConnections"`
-	Tenants          map[string]TenantStats `json:"tenants"`
+// PresenceUpdate is what a client may send with presence:update in place of the bare status.
+type PresenceUpdate struct {
+	Status PresenceStatus `json:"status"`
 }
 
-// TenantStats counts the sockets of a tenant and lists its users, each once, sorted.
-type TenantStats struct {
-	Users []string `json:"users"`
-	Count int      `json:"count"`
+// Ack is what the acknowledgement callback of a client's event gets. Where Success is false, Error says why, in Spanish;
+// Code and RetryAfter, in milliseconds, are there where the sender came too often.
+type Ack struct {
+	Success    bool   `json:"success"`
+	Error      string `json:"error,omitempty"`
+	Code       Code   `json:"code,omitempty"`
+	RetryAfter int64  `json:"retryAfter,omitempty"`
+}
+
+// NotificationReadAck is the acknowledgement of notification:read.
+type NotificationReadAck struct {
+	Ack
+
+	NotificationID string `json:"notificationId,omitempty"`
+}
+
+// NotificationReadAllAck is the acknowledgement of notification:read:all. Count is there where it succeeded.
+type NotificationReadAllAck struct {
+	Ack
+
+	Count *int64 `json:"count,omitempty"`
+}
+
+// ConnectErrorData is connect_error.data of a socket that was refused: why, for programs, and, where trying again later
+// helps and the time is known, when, in milliseconds.
+type ConnectErrorData struct {
+	Code       Code  `json:"code"`
+	RetryAfter int64 `json:"retryAfter,omitempty"`
 }
