@@ -320,7 +320,7 @@ func (o *Occurrences) Replay(ctx context.Context, ids ...int64) (n int64, err er
 	table := o.s.t("realtime.occurrences")
 	where, args := deadOnes(ids)
 	n, err = o.s.exec(ctx, "occurrences.replay", `UPDATE `+table+` SET state = 'pending', attempts = 0, due_at = NULL,
-		seq = coalesce((SELECT max(e.seq) FROM `+table+` e WHERE e.subject = `+table+`.subject AND e.state <> 'dead'), seq)
+		seq = coalesce((SELECT max(e.seq) + 1 FROM `+table+` e WHERE e.subject = `+table+`.subject AND e.state <> 'dead'), seq)
 		WHERE `+where, args...)
 	if err != nil {
 		return 0, fmt.Errorf("replay dead letters: %w", err)
