@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/citaplanner/realtime/internal/emits"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -26,9 +27,9 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{}`), "text/plain; charset", false)
 	gin.SetMode(gin.ReleaseMode)
 	a := New(Deps{}, Options{MaxBody: 4096})
-	decoders := []func([]byte, bool) error{
-		into[createdBody], into[updatedBody], into[deletedBody], into[rescheduledBody], into[reminderBody], into[scheduleBody],
-		into[refreshBody], into[alertBody], into[customBody], into[rawBody], into[batchBody], into[map[string]json.RawMessage],
+	decoders := []func([]byte, bool) error{into[batchBody], into[map[string]json.RawMessage]}
+	for _, k := range emits.Kinds {
+		decoders = append(decoders, func(body []byte, strict bool) error { return decodeInto(body, k.Body(), strict) })
 	}
 	f.Fuzz(func(t *testing.T, body []byte, contentType string, strict bool) {
 		for i, decode := range decoders {

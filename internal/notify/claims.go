@@ -47,9 +47,10 @@ func (s *Service) claim(ctx context.Context, tx *store.Store, o *occurrence) (fr
 		for k := range keys {
 			fresh[k] = true
 		}
-		return fresh, nil
+	} else if fresh, err = tx.Recent.ClaimAll(ctx, keys, o.at.Time, s.opts.DedupWindow); err != nil {
+		return nil, err
 	}
-	return tx.Recent.ClaimAll(ctx, keys, o.at.Time, s.opts.DedupWindow)
+	return fresh, s.pair(ctx, tx, o)
 }
 
 // contentOf is the hash of what an occurrence says. Members that change from one attempt to the next although nothing
