@@ -115,14 +115,19 @@ func (c *Canary) run(ctx context.Context, l *leg, token string) bool {
 	}
 	start, ended := time.Now(), make(chan error, 1)
 	go func() {
-		defer func() { <-l.busy }()
-		ended <- l.Run(ctx, token)
+		err := safely(ctx, l.Run, token)
+		<-l.busy
+		ended <- err
 	}()
 	var err error
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		err = ctx.Err()
+		select {
+		case err = <-ended:
+		case <-time.After(patience):
+			err = ctx.Err()
+		}
 	}
 	if err != nil {
 		c.opts.Logger.DebugContext(ctx, "a canary did not arrive", slog.String("leg", l.Name), slog.Any("error", err))
@@ -131,6 +136,18 @@ func (c *Canary) run(ctx context.Context, l *leg, token string) bool {
 	l.worked.Store(c.opts.Now().UnixNano())
 	c.opts.Metrics.lap.WithLabelValues(l.Name).Observe(time.Since(start).Seconds())
 	return true
+}
+
+// patience is how long a leg may take to notice that its time is over.
+const patience = 10 * time.Millisecond
+
+func safely(ctx context.Context, run func(context.Context, string) error, token string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return run(ctx, token)
 }
 
 func (c *Canary) observe() {
