@@ -22,6 +22,23 @@ func (s *Store) inspectOutbox(ctx context.Context, r *report) error {
 		return err
 	}
 	inspectTriggers(r, list)
+	s.inspectListen(ctx, r)
+	b, err := s.Occurrences.Backlog(ctx)
+	switch {
+	case err != nil && unavailable(err):
+		return err
+	case err != nil:
+		r.fail("outbox", "it cannot be read", "grant the server's role SELECT on realtime.occurrences")
+	case b.Dead > 0:
+		r.warn("outbox", fmt.Sprintf("%d dead letters, %d pending", b.Dead, b.Pending), "look at them: realtime outbox list --dead")
+	default:
+		r.ok("outbox", "%d pending, no dead letters", b.Pending)
+	}
+	return nil
+}
+
+// inspectListen tries whether a dispatcher would be woken.
+func (s *Store) inspectListen(ctx context.Context, r *report) {
 	switch err := s.ProbeListen(ctx); {
 	case errors.Is(err, ErrNoListen):
 		r.warn("LISTEN", "DATABASE_URL goes through PgBouncer and there is no DIRECT_URL: committed occurrences wait for the next look",
@@ -31,17 +48,6 @@ func (s *Store) inspectOutbox(ctx context.Context, r *report) error {
 	default:
 		r.ok("LISTEN", "a commit wakes the dispatcher")
 	}
-	b, err := s.Occurrences.Backlog(ctx)
-	switch {
-	case err != nil && unavailable(err):
-		return err
-	case err != nil: // a right that is missing is another finding
-	case b.Dead > 0:
-		r.warn("outbox", fmt.Sprintf("%d dead letters, %d pending", b.Dead, b.Pending), "look at them: realtime outbox list --dead")
-	default:
-		r.ok("outbox", "%d pending, no dead letters", b.Pending)
-	}
-	return nil
 }
 
 // inspectTriggers: none is fine, some are not.

@@ -86,9 +86,9 @@ func (s *Store) listenOnce(
 		return err
 	}
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = conn.Close(ctx)
+		_ = conn.Close(brief)
 	}()
 	begun()
 	for {

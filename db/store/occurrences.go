@@ -99,10 +99,21 @@ func (o *Occurrences) Take(ctx context.Context, now time.Time, lease time.Durati
 	if limit <= 0 {
 		return nil, nil
 	}
+	return o.take(ctx, now, lease, limit, `(o.source <> 'canary' OR o.subject = ?)`, node)
+}
+
+// TakeNext is Take for the next occurrence of one subject, none where another is under way. What waits behind a long queue
+// of one subject is found by an index, where Take reads past all of it.
+func (o *Occurrences) TakeNext(ctx context.Context, now time.Time, lease time.Duration, subject string) ([]Occurrence, error) {
+	return o.take(ctx, now, lease, 1, `o.source <> 'canary' AND o.subject = ?`, subject)
+}
+
+func (o *Occurrences) take(
+	ctx context.Context, now time.Time, lease time.Duration, limit int, which, arg string,
+) ([]Occurrence, error) {
 	table, now := o.s.t("realtime.occurrences"), UTC(now)
 	head := `SELECT o.id FROM ` + table + ` o WHERE o.state = 'pending' AND (o.due_at IS NULL OR o.due_at <= ?)
-			AND (o.source <> 'canary' OR o.subject = ?)
-			AND NOT EXISTS (SELECT 1 FROM ` + table + ` e WHERE e.subject = o.subject AND e.state <> 'dead'
+			AND ` + which + ` AND NOT EXISTS (SELECT 1 FROM ` + table + ` e WHERE e.subject = o.subject AND e.state <> 'dead'
 				AND e.state IN ('pending', 'sent') AND (e.seq < o.seq OR e.seq = o.seq AND e.id < o.id))
 		ORDER BY o.seq, o.id LIMIT ?`
 	if o.s.dialect == Postgres {
@@ -113,7 +124,7 @@ func (o *Occurrences) Take(ctx context.Context, now time.Time, lease time.Durati
 		UPDATE ` + table + ` SET due_at = ?, attempts = attempts + 1 WHERE id IN (SELECT id FROM head)
 		RETURNING ` + occurrenceColumns
 	var rows []models.Occurrence
-	err := o.s.findWriting(ctx, "occurrences.take", &rows, statement, now, node, limit, now.Add(lease))
+	err := o.s.findWriting(ctx, "occurrences.take", &rows, statement, now, arg, limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("take occurrences: %w", err)
 	}

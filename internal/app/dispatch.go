@@ -17,7 +17,9 @@ import (
 // there is none).
 func (a *App) addDispatcher(triggers *outbox.Triggers, bus *redis.Client, parts map[string]httpapi.Readiness) {
 	node := uuid.NewString()
-	o := outbox.DispatcherOptions{Node: node, Triggers: triggers, Now: a.opts.Now, Logger: a.opts.Logger,
+	// A backlog must not take the connections from requests: Prisma's connection_limit is 5 on two cores.
+	workers := min(8, max(1, a.Store.Stats().Max/2))
+	o := outbox.DispatcherOptions{Node: node, Triggers: triggers, Workers: workers, Now: a.opts.Now, Logger: a.opts.Logger,
 		Metrics: outbox.NewDispatcherMetrics(a.opts.Metrics)}
 	var bird *canary.Canary
 	if a.cfg.CanaryMaxAge > 0 {

@@ -171,14 +171,35 @@ func (d *Dispatcher) look(ctx context.Context) {
 		d.worked(ctx, err)
 		for _, row := range taken {
 			d.running.Go(func() {
-				defer d.Wake() // what waited behind it may be taken now
 				defer func() { <-d.slots }()
-				d.tell(context.WithoutCancel(ctx), row) // a stop finishes it
+				d.chain(ctx, row)
 			})
 		}
 		if len(taken) == 0 {
 			return
 		}
+	}
+}
+
+// maxChain is how many occurrences of one subject a worker tells before others have their turn.
+const maxChain = 100
+
+// chain tells an occurrence, and those that follow it about the same subject. A stop finishes the one under way.
+func (d *Dispatcher) chain(ctx context.Context, row store.Occurrence) {
+	for told := 1; ; told++ {
+		d.tell(context.WithoutCancel(ctx), row)
+		switch {
+		case row.Source == store.FromCanary || ctx.Err() != nil:
+			return
+		case told == maxChain:
+			d.Wake()
+			return
+		}
+		next, err := d.st.Occurrences.TakeNext(ctx, d.opts.Now(), d.opts.Lease, row.Subject)
+		if err != nil || len(next) == 0 {
+			return // the next look finds what there is
+		}
+		row = next[0]
 	}
 }
 

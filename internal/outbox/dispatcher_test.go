@@ -504,3 +504,19 @@ func TestTheDispatcherIsNotReadyWhenItCannotRead(t *testing.T) {
 	require.ErrorContains(t, d.Ready(t.Context()), "cannot be read")
 	require.Equal(t, 1.0, figure(t, d.opts.Metrics.errors))
 }
+
+func TestALongQueueOfOneSubjectIsNotReadAgainForEachOfIt(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, dbtest.Postgres(t))
+	const n = 3 * maxChain
+	s.sql(fmt.Sprintf(`INSERT INTO realtime.occurrences (kind, payload, subject, source, created_at)
+		SELECT 'calendar/refresh', to_jsonb(i), 'tenant', 'emit', clock_timestamp() FROM generate_series(1, %d) i`, n))
+	out := &byHand{st: s.st}
+	d := s.dispatcher(out, DispatcherOptions{})
+	statements := dbtest.Statements(s.st, func() { d.drain(t.Context()) })
+	require.Len(t, out.told, n)
+	for i, payload := range out.told {
+		require.Equal(t, fmt.Sprint(i+1), payload)
+	}
+	require.Less(t, statements, 3*n+50, "settle, finish and take each of them, by its index")
+}
