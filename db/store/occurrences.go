@@ -261,7 +261,7 @@ func (o *Occurrences) Superseded(ctx context.Context, row Occurrence) (bool, err
 // that died before buried.
 func (o *Occurrences) Expire(ctx context.Context, now, buried time.Time) error {
 	return o.delete(ctx, "occurrences.expire", `state IN ('sent', 'told') AND due_at <= ? OR state = 'dead' AND due_at <= ?
-		OR source = 'canary' AND created_at <= ?`, UTC(now), UTC(buried), UTC(now.Add(-time.Minute)))
+		OR state = 'pending' AND source = 'canary' AND created_at <= ?`, UTC(now), UTC(buried), UTC(now.Add(-time.Minute)))
 }
 
 // OccurrenceBacklog counts what is there.

@@ -306,3 +306,38 @@ func TestTriggersWorkInAnotherSchemaOfTheApps(t *testing.T) {
 	require.Len(t, taken, 1)
 	require.Contains(t, string(taken[0].Payload), `"clientName": "Carla Cliente"`)
 }
+
+func TestInspectKnowsTriggersListeningAndDeadLetters(t *testing.T) {
+	t.Parallel()
+	s := withTriggers(t)
+	found := func(st *store.Store) map[string]string {
+		findings, err := st.Inspect(t.Context())
+		require.NoError(t, err)
+		by := map[string]string{}
+		for _, f := range findings {
+			by[f.Subject] = string(f.Level) + ": " + f.Problem
+		}
+		return by
+	}
+	all := found(s.st)
+	require.Equal(t, "ok: version 1, fires", all["trigger on appointments"])
+	require.Equal(t, "ok: a commit wakes the dispatcher", all["LISTEN"])
+	require.Equal(t, "ok: 0 pending, no dead letters", all["outbox"])
+
+	s.do(`UPDATE public.appointments SET notes = 'x' WHERE id = 'a-appointment'`,
+		`ALTER TABLE public.appointments DISABLE TRIGGER citaplanner_realtime`, `DROP TRIGGER citaplanner_realtime ON public.working_hours`)
+	taken, err := s.st.Occurrences.Take(t.Context(), time.Now(), time.Minute, 1, "")
+	require.NoError(t, err)
+	require.NoError(t, s.st.Occurrences.Bury(t.Context(), taken[0], time.Now(), "no"))
+	all = found(s.st)
+	require.Equal(t, "warning: it is switched off and does not fire", all["trigger on appointments"])
+	require.Contains(t, all["trigger on working_hours"], "warning: it is missing")
+	require.Equal(t, "warning: 1 dead letters, 0 pending", all["outbox"])
+
+	s.do(`DROP TRIGGER citaplanner_realtime ON public.appointments`)
+	url, _ := dbtest.PostgresURL(t)
+	pooled := dbtest.Open(t, store.Options{URL: url, DirectURL: url + "&pgbouncer=true"})
+	all = found(pooled)
+	require.Equal(t, "ok: none: the app's routes emit by themselves", all["triggers"])
+	require.Contains(t, all["LISTEN"], "warning: DATABASE_URL goes through PgBouncer")
+}

@@ -29,7 +29,8 @@ CREATE SEQUENCE realtime.occurrence_order;
 
 -- At the commit (the trigger is deferred) an occurrence gets its place, and the dispatchers are woken. It cannot fail
 -- but where a commit could anyway: the row is this transaction's own. (A NOTIFY queue that is full, 8 GB behind a session
--- that listens within an endless transaction, fails every commit that notifies.)
+-- that listens within an endless transaction, fails every commit that notifies; and as with every NOTIFY, transactions
+-- that emit commit one after the other.)
 -- +goose StatementBegin
 CREATE FUNCTION realtime.occurrence_committing() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
