@@ -25,7 +25,7 @@ func TestASetIsAppliedOnceAndKnowsItsVersion(t *testing.T) {
 
 	applied, err := set.Apply(t.Context(), db, log)
 	require.NoError(t, err)
-	require.Equal(t, []string{"own/00001_own.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
 	applied, err = set.Apply(t.Context(), db, log)
 	require.NoError(t, err)
 	require.Empty(t, applied)

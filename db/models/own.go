@@ -44,6 +44,26 @@ func (IdempotencyKey) TableName(n schema.Namer) string {
 	return n.TableName("realtime.idempotency_keys")
 }
 
+// Occurrence is a row of realtime.occurrences: what happened and has still to be told. DueAt nil is at once.
+type Occurrence struct {
+	ID        int64      `gorm:"column:id;primaryKey"`
+	Seq       *int64     `gorm:"column:seq"` // set at the commit
+	Kind      string     `gorm:"column:kind"`
+	Payload   string     `gorm:"column:payload"` // JSON
+	TenantID  string     `gorm:"column:tenant_id"`
+	Subject   string     `gorm:"column:subject"`
+	Source    string     `gorm:"column:source"`
+	Xact      *int64     `gorm:"column:xact"`
+	State     string     `gorm:"column:state"`
+	Attempts  int        `gorm:"column:attempts"`
+	DueAt     *time.Time `gorm:"column:due_at"`
+	Error     *string    `gorm:"column:error"`
+	CreatedAt time.Time  `gorm:"column:created_at"`
+}
+
+// TableName is realtime.occurrences, or realtime_occurrences on SQLite.
+func (Occurrence) TableName(n schema.Namer) string { return n.TableName("realtime.occurrences") }
+
 // App is one value of every model of the app's tables, for checks that compare them with a database.
 func App() []any {
 	return []any{
@@ -54,4 +74,4 @@ func App() []any {
 }
 
 // Own is one value of every model of the server's own tables.
-func Own() []any { return []any{&Delivery{}, &Recent{}, &IdempotencyKey{}, &Reminder{}} }
+func Own() []any { return []any{&Delivery{}, &Recent{}, &IdempotencyKey{}, &Reminder{}, &Occurrence{}} }

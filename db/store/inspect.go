@@ -60,7 +60,7 @@ func (s *Store) Inspect(ctx context.Context) ([]Finding, error) {
 	r := &report{}
 	steps := []func(context.Context, *report) error{
 		s.inspectServer, s.inspectTables, s.inspectEnums, s.inspectIndexes, s.inspectOwn, s.inspectRights,
-		s.inspectTime,
+		s.inspectTime, s.inspectOutbox,
 	}
 	for _, step := range steps {
 		if err := step(ctx, r); err != nil {

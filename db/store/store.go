@@ -60,6 +60,7 @@ type Store struct {
 	Outbox        *Outbox
 	Recent        *Recent
 	Idempotency   *Idempotency
+	Occurrences   *Occurrences
 
 	*core
 	db   *gorm.DB
@@ -188,6 +189,7 @@ func (c *core) bind(db *gorm.DB, inTx bool) *Store {
 	s.Outbox = &Outbox{s}
 	s.Recent = &Recent{s}
 	s.Idempotency = &Idempotency{s}
+	s.Occurrences = &Occurrences{s}
 	return s
 }
 

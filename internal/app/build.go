@@ -66,7 +66,7 @@ func (a *App) openStore(ctx context.Context) error {
 }
 
 // build makes every part above the store. Nothing runs yet.
-func (a *App) build() error {
+func (a *App) build(ctx context.Context) error {
 	origins, err := identity.NewOrigins(a.cfg.AppURL, a.cfg.Origins)
 	if err != nil {
 		return fmt.Errorf("NEXTAUTH_URL, ALLOWED_ORIGINS: %w", err)
@@ -91,8 +91,10 @@ func (a *App) build() error {
 	if window == 0 {
 		window = -1 // the setting's 0 is "never"; the option's is "the default"
 	}
+	triggers := outbox.NewTriggers(a.Store)
+	triggers.Refresh(ctx)
 	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: window,
-		Metrics: notify.NewMetrics(reg)})
+		Triggered: triggers.Installed, Metrics: notify.NewMetrics(reg)})
 	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
 	box := inbox.New(a.Store, out, inbox.Options{Now: a.opts.Now, Logger: log, Metrics: inbox.NewMetrics(reg)})
 	a.hub, err = hub.New(hub.Deps{
@@ -108,11 +110,13 @@ func (a *App) build() error {
 	out.Hub = a.hub
 	parts := map[string]httpapi.Readiness{"server": a, "database": a.Store, "outbox": left, "events": a.hub}
 	due := a.newReminders(parts)
-	if err := a.addRedis(parts); err != nil {
+	bus, err := a.addRedis(parts)
+	if err != nil {
 		return err
 	}
 	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}, "memory": trimmer{},
 		"reminders": due}
+	a.addDispatcher(triggers, bus, parts)
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
 		Origins: origins, Stats: a.hub, Parts: parts, CronSecret: a.cfg.CronSecret, Reminders: due}
 	if a.cfg.InboxRoutes == config.InboxRealtime {
@@ -234,17 +238,18 @@ func (r redisPart) Ready(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) addRedis(parts map[string]httpapi.Readiness) error {
+// addRedis connects to Redis, where there is one.
+func (a *App) addRedis(parts map[string]httpapi.Readiness) (*redis.Client, error) {
 	if a.cfg.RedisURL == "" {
-		return nil
+		return nil, nil
 	}
 	o, err := redis.ParseURL(a.cfg.RedisURL)
 	if err != nil {
-		return fmt.Errorf("REDIS_URL: %w", err)
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	o.DialTimeout, o.ReadTimeout = time.Second, time.Second
 	client := redis.NewClient(o)
 	a.closers = append(a.closers, client.Close)
 	parts["redis"] = redisPart{client}
-	return nil
+	return client, nil
 }

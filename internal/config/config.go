@@ -45,7 +45,7 @@ type Config struct {
 	Hostname string `env:"HOSTNAME" help:"address to listen on; empty, or the machine's own name: all interfaces in production, localhost otherwise"`
 
 	DatabaseURL string `env:"DATABASE_URL" help:"the app's database in Prisma's form, or sqlite:<file>; empty: sqlite:realtime-demo.db with demo data"`
-	DirectURL   string `env:"DIRECT_URL" help:"direct PostgreSQL connection for migrations where DATABASE_URL goes through PgBouncer"`
+	DirectURL   string `env:"DIRECT_URL" help:"direct PostgreSQL connection for migrations and LISTEN where DATABASE_URL goes through PgBouncer"`
 	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" help:"create the server's own schema (never the app's tables) at start"`
 	RedisURL    string `env:"REDIS_URL" help:"redis://host:6379/0; checked by doctor and /readyz when set"`
 
@@ -102,7 +102,8 @@ type Config struct {
 	RemindersTolerance time.Duration `env:"REMINDERS_TOLERANCE" envDefault:"15m" help:"how late a reminder may still be sent after an outage, or between two calls of an external cron; never after the appointment's start"`
 	CronSecret         string        `env:"CRON_SECRET" help:"opens /api/cron/send-reminders, as Authorization: Bearer; empty: there is no such route"`
 
-	DrainTime time.Duration `env:"DRAIN_TIME" envDefault:"10s" help:"how long a stop may take"`
+	CanaryMaxAge time.Duration `env:"CANARY_MAX_AGE" envDefault:"10s" help:"how old the last event may be that the server sent itself through database, dispatcher, hub and Redis before /readyz fails; one is sent five times in it; 0 sends none"`
+	DrainTime    time.Duration `env:"DRAIN_TIME" envDefault:"10s" help:"how long a stop may take"`
 
 	Metrics   bool       `env:"METRICS" envDefault:"true" help:"serve /metrics"`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
@@ -280,6 +281,9 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.OfflineGrace < 0 || c.DedupWindow < 0 {
 		return problem("OFFLINE_GRACE and DEDUP_WINDOW", "must not be negative")
+	}
+	if c.CanaryMaxAge != 0 && c.CanaryMaxAge < 500*time.Millisecond {
+		return problem("CANARY_MAX_AGE", "must be 0 (none) or at least 500ms, not %s", c.CanaryMaxAge)
 	}
 	if c.MaxPayload < 1024 {
 		return problem("MAX_PAYLOAD", "must be at least 1024 bytes, not %d", c.MaxPayload)

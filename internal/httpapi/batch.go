@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/citaplanner/realtime/internal/emits"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -62,24 +63,15 @@ func (a *API) runEntry(ctx context.Context, scope identity.Scope, i int, entry j
 	if err != nil {
 		return contract.EmitResult{}, err
 	}
-	k, ok := kindByName(head.Kind)
+	k, ok := emits.ByName(head.Kind)
 	if !ok {
 		return contract.EmitResult{}, contract.InvalidField("kind", "kind must be the path of an emit endpoint below /api/emit/, such as appointments/created")
 	}
 	key := keyOf(ctx)
 	if key == "" {
-		return k.run(ctx, a.deps.Notify, scope, entry)
+		return a.run(ctx, k, scope, entry)
 	}
-	result, _, err := a.deps.Notify.Once(ctx, digest(key, strconv.Itoa(i)), fingerprint(k.name, entry),
-		func(ctx context.Context) (contract.EmitResult, error) { return k.run(ctx, a.deps.Notify, scope, entry) })
+	result, _, err := a.deps.Notify.Once(ctx, digest(key, strconv.Itoa(i)), fingerprint(k.Name, entry),
+		func(ctx context.Context) (contract.EmitResult, error) { return a.run(ctx, k, scope, entry) })
 	return result, err
-}
-
-func kindByName(name string) (emitKind, bool) {
-	for _, k := range emitKinds {
-		if name != "" && (k.name == name || k.alias == name) {
-			return k, true
-		}
-	}
-	return emitKind{}, false
 }

@@ -56,22 +56,27 @@ func (a *API) readBody(c *gin.Context) ([]byte, error) {
 }
 
 // decode reads one JSON object into T. Unknown fields are ignored, as emit endpoints must; strict refuses them.
-func decode[T any](body []byte, strict bool) (T, error) {
-	var v T
+func decode[T any](body []byte, strict bool) (v T, err error) {
+	err = decodeInto(body, &v, strict)
+	return v, err
+}
+
+// decodeInto is decode into a pointer.
+func decodeInto(body []byte, v any, strict bool) error {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return v, contract.NewError(contract.CodeInvalid, "the body must be a JSON object")
+		return contract.NewError(contract.CodeInvalid, "the body must be a JSON object")
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	if strict {
 		d.DisallowUnknownFields()
 	}
-	if err := d.Decode(&v); err != nil {
-		return v, decodeError(err)
+	if err := d.Decode(v); err != nil {
+		return decodeError(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return v, contract.NewError(contract.CodeInvalid, "the body holds more than one JSON value")
+		return contract.NewError(contract.CodeInvalid, "the body holds more than one JSON value")
 	}
-	return v, nil
+	return nil
 }
 
 func decodeError(err error) error {

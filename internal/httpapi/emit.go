@@ -6,71 +6,20 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/citaplanner/realtime/internal/emits"
 	"github.com/citaplanner/realtime/internal/identity"
-	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// emitKind is one emit endpoint: name is its path below /api/emit/ and its kind in a batch, alias the event's name, which
-// a batch takes as well.
-type emitKind struct {
-	name, alias string
-	request     contract.EmitRequest // a zero value of the body
-	run         func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error)
-}
-
-// kind makes an emitKind from a body type and the service's function. tenant points at the body's tenantId, so that a
-// token of one tenant cannot emit in another.
-func kind[T contract.EmitRequest](name, alias string, tenant func(*T) *string,
-	call func(context.Context, *notify.Service, T) (contract.EmitResult, error)) emitKind {
-	return emitKind{name, alias, *new(T), func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
-		v, err := decode[T](body, false)
-		if err != nil {
-			return contract.EmitResult{}, err
-		}
-		if err := within(scope, tenant(&v)); err != nil {
-			return contract.EmitResult{}, err
-		}
-		return call(ctx, svc, v)
-	}}
-}
-
-// needing refuses a body without the field, whose zero value means something.
-func needing(field string, k emitKind) emitKind {
-	run := k.run
-	k.run = func(ctx context.Context, svc *notify.Service, scope identity.Scope, body []byte) (contract.EmitResult, error) {
-		members, err := decode[map[string]json.RawMessage](body, false)
-		if err != nil {
-			return contract.EmitResult{}, err
-		}
-		for name, value := range members {
-			if strings.EqualFold(name, field) && string(value) != "null" { // as encoding/json matches names
-				return run(ctx, svc, scope, body)
-			}
-		}
-		return contract.EmitResult{}, contract.InvalidField(field, field+" is missing")
-	}
-	return k
-}
-
-// within refuses a tenant that the credential does not name.
-func within(scope identity.Scope, tenantID *string) error {
-	if scope.TenantID == "" || *tenantID == scope.TenantID {
-		return nil
-	}
-	return contract.NewError(contract.CodeForbidden, "this token may emit in its own tenant only")
-}
-
 // emit answers one emit endpoint.
-func (a *API) emit(k emitKind) func(*gin.Context) error {
+func (a *API) emit(k emits.Kind) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		return a.emitting(c, k.name, func(ctx context.Context, scope identity.Scope, body []byte) (any, error) {
-			return k.run(ctx, a.deps.Notify, scope, body)
+		return a.emitting(c, k.Name, func(ctx context.Context, scope identity.Scope, body []byte) (any, error) {
+			return a.run(ctx, k, scope, body)
 		})
 	}
 }

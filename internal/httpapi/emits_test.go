@@ -5,14 +5,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/citaplanner/realtime/internal/emits"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
 func TestTheEmitEndpointsAreThoseOfTheContract(t *testing.T) {
 	var served []contract.EmitKind
-	for _, k := range emitKinds {
-		served = append(served, contract.EmitKind{Name: k.name, Event: k.alias, Request: k.request})
+	for _, k := range emits.Kinds {
+		served = append(served, contract.EmitKind{Name: k.Name, Event: k.Alias, Request: k.Request})
 	}
 	want := contract.EmitKinds()
 	for i := range want {
@@ -23,19 +24,21 @@ func TestTheEmitEndpointsAreThoseOfTheContract(t *testing.T) {
 
 // The name had the Go type before it, of bodies that embedded another.
 func TestAFieldOfTheWrongTypeIsNamedAsTheCallerWroteIt(t *testing.T) {
-	for _, k := range emitKinds {
-		if k.name == contract.KindUser {
+	a := New(Deps{}, Options{})
+	for _, k := range emits.Kinds {
+		if k.Name == contract.KindUser {
 			continue
 		}
-		_, err := k.run(t.Context(), nil, identity.Scope{}, []byte(`{"tenantId":5,"minutesBefore":1}`))
-		require.Equal(t, "tenantId", contract.AsError(err).Field, k.name)
+		_, err := a.run(t.Context(), k, identity.Scope{}, []byte(`{"tenantId":5,"minutesBefore":1}`))
+		require.Equal(t, "tenantId", contract.AsError(err).Field, k.Name)
 	}
 }
 
 func TestAReminderSaysHowManyMinutes(t *testing.T) {
-	k, _ := kindByName(contract.KindAppointmentReminder)
+	a := New(Deps{}, Options{})
+	k, _ := emits.ByName(contract.KindAppointmentReminder)
 	for _, body := range []string{`{"tenantId":"t"}`, `{"tenantId":"t","minutesBefore":null}`} {
-		_, err := k.run(t.Context(), nil, identity.Scope{}, []byte(body))
+		_, err := a.run(t.Context(), k, identity.Scope{}, []byte(body))
 		require.Equal(t, contract.InvalidField("minutesBefore", "minutesBefore is missing"), err)
 	}
 }

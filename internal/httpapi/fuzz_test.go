@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/citaplanner/realtime/internal/emits"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -26,12 +27,9 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{}`), "text/plain; charset", false)
 	gin.SetMode(gin.ReleaseMode)
 	a := New(Deps{}, Options{MaxBody: 4096})
-	decoders := []func([]byte, bool) error{
-		into[contract.AppointmentCreatedRequest], into[contract.AppointmentUpdatedRequest], into[contract.AppointmentDeletedRequest],
-		into[contract.AppointmentRescheduledRequest], into[contract.AppointmentReminderRequest], into[contract.ScheduleUpdatedRequest],
-		into[contract.ScheduleConflictRequest], into[contract.CalendarRefreshRequest], into[contract.SystemAlertRequest],
-		into[contract.NotificationRequest], into[contract.EmitToTenantRequest], into[contract.EmitToUserRequest],
-		into[contract.EmitToRoleRequest], into[contract.BatchRequest], into[map[string]json.RawMessage],
+	decoders := []func([]byte, bool) error{into[contract.BatchRequest], into[map[string]json.RawMessage]}
+	for _, k := range emits.Kinds {
+		decoders = append(decoders, func(body []byte, strict bool) error { return decodeInto(body, k.Body(), strict) })
 	}
 	f.Fuzz(func(t *testing.T, body []byte, contentType string, strict bool) {
 		for i, decode := range decoders {

@@ -19,6 +19,28 @@ func (a *API) healthz(c *gin.Context) {
 		UptimeSeconds: int(a.opts.Now().Sub(a.start) / time.Second)})
 }
 
+// Aged is a part that knows how long ago it was seen to work.
+type Aged interface{ Age() time.Duration }
+
+// Noted is a part that has something to say although it is ready.
+type Noted interface{ Note() string }
+
+// stateOf asks a part.
+func stateOf(ctx context.Context, part Readiness) (s contract.PartState, ready bool) {
+	s.Status = "ok"
+	if err := part.Ready(ctx); err != nil {
+		s.Status, s.Error = "failed", reason(err)
+	}
+	if p, ok := part.(Aged); ok {
+		ms := p.Age().Milliseconds()
+		s.AgeMs = &ms
+	}
+	if p, ok := part.(Noted); ok {
+		s.Note = p.Note()
+	}
+	return s, s.Error == ""
+}
+
 // readyz asks every part, at once, and says which one is not ready. The texts are for operators: they hold no address and
 // no credential.
 func (a *API) readyz(c *gin.Context) {
@@ -29,15 +51,10 @@ func (a *API) readyz(c *gin.Context) {
 	parts, ready := make(map[string]contract.PartState, len(a.deps.Parts)), true
 	for name, part := range a.deps.Parts {
 		wg.Go(func() {
-			err := part.Ready(ctx)
+			state, ok := stateOf(ctx, part)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				ready = false
-				parts[name] = contract.PartState{Status: "failed", Error: reason(err)}
-				return
-			}
-			parts[name] = contract.PartState{Status: "ok"}
+			parts[name], ready = state, ready && ok
 		})
 	}
 	wg.Wait()

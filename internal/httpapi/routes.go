@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/citaplanner/realtime/internal/emits"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/inbox"
 	"github.com/citaplanner/realtime/internal/limits"
@@ -150,8 +151,8 @@ func (a *API) routes() {
 		a.cronRoutes(r)
 	}
 	if a.deps.Keys != nil {
-		for _, k := range emitKinds {
-			r.POST("/api/emit/"+k.name, a.handle(a.emit(k)))
+		for _, k := range emits.Kinds {
+			r.POST("/api/emit/"+k.Name, a.handle(a.emit(k)))
 		}
 		r.POST("/api/emit/batch", a.handle(a.batch))
 	}

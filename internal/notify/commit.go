@@ -22,6 +22,7 @@ type commitment struct {
 	metric string
 	key    *attempt          // of the request whose answer this is; nil: none
 	claims map[string]string // key to content
+	alone  bool              // its transaction does more than those of other emits
 
 	d      *delivery
 	rows   []models.NotificationLog
@@ -42,6 +43,7 @@ func (s *Service) commit(ctx context.Context, metric string, o *occurrence) (
 		return d, answerOf(o, nil), false, err
 	}
 	c := &commitment{o: o, metric: metric, key: key, claims: o.claims()}
+	c.alone = o.once != nil || key != nil && key.settlement != nil || s.paired(c)
 	if err = ctx.Err(); err == nil {
 		_, err = s.commits.Do(context.WithoutCancel(ctx), c)
 	}
@@ -53,12 +55,12 @@ func (s *Service) commit(ctx context.Context, metric string, o *occurrence) (
 }
 
 // commitAll commits what came together. Two that claim the same are committed one after the other: the second repeats the
-// first. What has a claim of its own kind is committed alone.
+// first.
 func (s *Service) commitAll(ctx context.Context, all []*commitment) []coalesce.Result[struct{}] {
 	results := make([]coalesce.Result[struct{}], len(all))
 	left := make([]int, 0, len(all)) // places in all
 	for i, c := range all {
-		if c.o.once != nil {
+		if c.alone {
 			results[i].Err = s.commitTogether(ctx, all[i:i+1])
 			continue
 		}
@@ -109,12 +111,17 @@ func (s *Service) commitBatch(ctx context.Context, all []*commitment, batch []in
 func (s *Service) commitTogether(ctx context.Context, batch []*commitment) error {
 	var fresh map[string]bool
 	transaction := s.st.InEmitTx
-	if batch[0].o.once != nil {
-		transaction = s.st.InTx // it does more than emits do
+	if batch[0].alone {
+		transaction = s.st.InTx
 	}
 	err := transaction(ctx, func(tx *store.Store) (err error) {
 		if fresh, err = s.claim(ctx, tx, batch); err != nil {
 			return err
+		}
+		if batch[0].alone {
+			if err := s.pair(ctx, tx, batch[0]); err != nil {
+				return err
+			}
 		}
 		var rows []models.NotificationLog
 		var deliveries []store.Delivery

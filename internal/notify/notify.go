@@ -43,6 +43,9 @@ type Options struct {
 	// below DeliveryLease. 0 is 100 ms.
 	DoneEvery time.Duration
 
+	// Triggered reports whether triggers on the app's tables write occurrences; nil is never. See pair.
+	Triggered func() bool
+
 	Now     func() time.Time // nil is time.Now
 	NewID   func() string    // ids of rows and emits; nil is UUID version 7, which sorts by time
 	Logger  *slog.Logger     // nil discards

@@ -191,10 +191,12 @@ func wait[T any](ctx context.Context, until <-chan T) error {
 	}
 }
 
-// attempt is a request with an idempotency key under way: the context carries it to the emit that stores the answer.
+// attempt is a request with an idempotency key under way, or a committed occurrence: the context carries it to the emit
+// that stores the answer, or settles the occurrence.
 type attempt struct {
-	key  string
-	used atomic.Bool
+	key        string
+	settlement *Settlement // nil: an idempotency key
+	used       atomic.Bool
 }
 
 type attemptKey struct{}
@@ -222,6 +224,9 @@ func (a *attempt) giveBack() {
 func (a *attempt) complete(ctx context.Context, tx *store.Store, result contract.EmitResult) error {
 	if a == nil {
 		return nil
+	}
+	if a.settlement != nil {
+		return a.settlement.Settle(ctx, tx)
 	}
 	body, err := encode(result)
 	if err != nil {

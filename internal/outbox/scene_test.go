@@ -64,6 +64,12 @@ func (c *clients) ToRole(
 	return c.send("role:"+string(role)+" of "+tenantID, event, payload)
 }
 
+func (c *clients) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = nil
+}
+
 func (c *clients) got() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -61,4 +61,6 @@ type Readiness struct {
 type PartState struct {
 	Status string `json:"status"`
 	Error  string `json:"error,omitempty"`
+	Note   string `json:"note,omitempty"`  // what there is to say although the part is ready
+	AgeMs  *int64 `json:"ageMs,omitempty"` // how long ago the part was seen to work
 }
