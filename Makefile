@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak bench bench-transport readme types clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak faults bench bench-transport readme types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ fmt-check:
 
 vet:
 	$(GO) vet ./...
-	$(GO) vet -tags soak ./internal/e2e
+	$(GO) vet -tags soak,faults ./internal/e2e
 
 lint: ## the linters of .golangci.yml
 	$(LINT) run ./...
@@ -48,6 +48,9 @@ fuzz: ## every fuzz target for FUZZTIME=10m each, two at a time; `make check` re
 
 soak: ## 20 minutes of churn, role changes and database outages under the race detector
 	$(GO) test -race -tags soak -run 'TestSoak$$' -timeout 40m -v ./internal/e2e
+
+faults: ## 10,000 emits while the server is killed and PostgreSQL fails in every way; SEED= repeats an order; about 10 minutes
+	$(GO) test -race -tags faults -run 'TestFaults$$' -timeout 40m -v ./internal/e2e $(if $(SEED),-seed $(SEED))
 
 bench: ## this server beside Node's socket.io and a bare WebSocket server, about 15 minutes on an idle machine; writes README's table
 	cd cmd/loadtest && BENCH_README=../../README.md $(GO) test -run '^$$' -bench SideBySide -benchtime 1x -timeout 60m .

@@ -49,56 +49,79 @@ const howToGetPostgres = "install PostgreSQL (apt-get install postgresql), " +
 
 // startCluster makes a cluster in a temporary folder and starts it on a free port, without fsync.
 func startCluster() (postgresServer, error) {
-	bin, err := findPostgres()
+	c, err := initCluster()
 	if err != nil {
 		return postgresServer{}, err
 	}
-	as, err := unprivileged()
+	p, err := start(c.dir, c.as, c.command("max_connections=300", "synchronous_commit=off", "full_page_writes=off")...)
 	if err != nil {
 		return postgresServer{}, err
 	}
-	dir, err := os.MkdirTemp("", "dbtest-postgres-")
-	if err != nil {
-		return postgresServer{}, fmt.Errorf("make a folder for PostgreSQL: %w", err)
-	}
-	if as != nil {
-		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
-			return postgresServer{}, fmt.Errorf("make a folder for PostgreSQL: %w", err)
-		}
-	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C",
-		"--auth=trust", "--no-sync")
-	initdb.Dir = dir
-	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-	if out, err := initdb.CombinedOutput(); err != nil {
-		_ = os.RemoveAll(dir)
-		return postgresServer{}, fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	port, err := freePort()
-	if err != nil {
-		return postgresServer{}, err
-	}
-	p, err := start(dir, as, filepath.Join(bin, "postgres"), "-D", data, "-p", port,
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=300",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "autovacuum=off",
-		"-c", "timezone=America/Mexico_City", "-c", "lc_messages=C")
-	if err != nil {
-		return postgresServer{}, err
-	}
-	url := "postgresql://postgres@127.0.0.1:" + port + "/postgres?sslmode=disable"
-	err = p.await(func(ctx context.Context) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return err
-		}
-		return conn.Close(ctx)
-	})
-	if err != nil {
+	if err = p.await(c.answers); err != nil {
 		p.stop()
 		return postgresServer{}, fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	return postgresServer{url, p}, nil
+	return postgresServer{c.url(), p}, nil
+}
+
+// cluster is a folder of data, and how a server is started on it.
+type cluster struct {
+	bin, dir, port string
+	as             *syscall.Credential
+}
+
+// initCluster makes a cluster in a temporary folder.
+func initCluster() (c cluster, err error) {
+	if c.bin, err = findPostgres(); err != nil {
+		return c, err
+	}
+	if c.as, err = unprivileged(); err != nil {
+		return c, err
+	}
+	if c.dir, err = os.MkdirTemp("", "dbtest-postgres-"); err != nil {
+		return c, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+	}
+	if c.as != nil {
+		if err := os.Chown(c.dir, int(c.as.Uid), int(c.as.Gid)); err != nil {
+			return c, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+		}
+	}
+	initdb := exec.Command(filepath.Join(c.bin, "initdb"), "-D", c.data(), "-U", "postgres", "-E", "UTF8", "--locale=C",
+		"--auth=trust", "--no-sync")
+	initdb.Dir = c.dir
+	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: c.as}
+	if out, err := initdb.CombinedOutput(); err != nil {
+		_ = os.RemoveAll(c.dir)
+		return c, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	c.port, err = freePort()
+	return c, err
+}
+
+func (c cluster) data() string { return filepath.Join(c.dir, "data") }
+
+// url is a superuser's.
+func (c cluster) url() string {
+	return "postgresql://postgres@127.0.0.1:" + c.port + "/postgres?sslmode=disable"
+}
+
+// command is the server with these settings.
+func (c cluster) command(settings ...string) []string {
+	line := []string{filepath.Join(c.bin, "postgres"), "-D", c.data(), "-p", c.port}
+	for _, s := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "autovacuum=off",
+		"timezone=America/Mexico_City", "lc_messages=C"}, settings...) {
+		line = append(line, "-c", s)
+	}
+	return line
+}
+
+// answers reports whether the server lets a superuser in.
+func (c cluster) answers(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, c.url())
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 // findPostgres is the folder of the newest PostgreSQL that has both initdb and postgres. What PATH calls postgres may

@@ -40,11 +40,16 @@ type process struct {
 
 // start runs a command under supervision with dir as its folder, as the unprivileged user when there is one.
 func start(dir string, as *syscall.Credential, command ...string) (*process, error) {
+	return startShell(supervise, dir, as, command...)
+}
+
+// startShell is start under a script of its own.
+func startShell(script, dir string, as *syscall.Credential, command ...string) (*process, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", command[0], err)
 	}
-	shell := exec.Command("/bin/sh", append([]string{"-c", supervise, dir}, command...)...)
+	shell := exec.Command("/bin/sh", append([]string{"-c", script, dir}, command...)...)
 	shell.Stdin = read
 	shell.Dir = dir
 	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as} // apart from Ctrl-C

@@ -21,6 +21,7 @@ import (
 
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/pkg/contract"
 	"github.com/citaplanner/realtime/pkg/nextauth"
 )
 
@@ -60,7 +61,7 @@ func command(t *testing.T, dir string, vars map[string]string, args ...string) *
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // whatever goes wrong, nothing stays behind
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // whatever goes wrong, nothing stays behind
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = dir
@@ -73,6 +74,14 @@ func command(t *testing.T, dir string, vars map[string]string, args ...string) *
 
 // launch starts the server as a process and waits until it is ready.
 func launch(t *testing.T, dir string, vars map[string]string) *process {
+	t.Helper()
+	p, err := tryLaunch(t, dir, vars)
+	require.NoError(t, err)
+	return p
+}
+
+// tryLaunch is launch for a server that may have a reason not to start.
+func tryLaunch(t *testing.T, dir string, vars map[string]string) (*process, error) {
 	t.Helper()
 	cmd := command(t, dir, vars)
 	stdout, err := cmd.StdoutPipe()
@@ -107,12 +116,12 @@ func launch(t *testing.T, dir string, vars map[string]string) *process {
 	})
 	select {
 	case p.url = <-ready:
+		return p, nil
 	case err := <-p.exited:
-		require.Failf(t, "the server ended instead of becoming ready", "%v\n%s", err, p.out)
+		return nil, fmt.Errorf("the server ended instead of becoming ready: %w\n%s", err, p.out)
 	case <-time.After(patience):
-		require.Failf(t, "the server did not become ready", "%s", p.out)
+		return nil, fmt.Errorf("the server did not become ready\n%s", p.out)
 	}
-	return p
 }
 
 func (p *process) signal(sig os.Signal) { require.NoError(p.t, p.cmd.Process.Signal(sig)) }
@@ -326,8 +335,10 @@ func TestAProcessKilledInTheMiddleMakesGoodAtItsNextStart(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(c.event("notification:new").payload()), &note))
 		got[note.ID] = true
 	}
+	var promised []string // ids of rows, by the answers
 	for round := range 3 {
 		var wg sync.WaitGroup
+		acknowledged := make(chan string, 10_000)
 		for i := range 6 {
 			wg.Go(func() {
 				for k := 0; ; k++ {
@@ -336,20 +347,37 @@ func TestAProcessKilledInTheMiddleMakesGoodAtItsNextStart(t *testing.T) {
 					if err != nil || a.status != 202 {
 						return
 					}
+					var answer contract.EmitResult
+					if json.Unmarshal([]byte(a.body), &answer) == nil {
+						acknowledged <- strings.Join(answer.Notifications, " ")
+					}
 				}
 			})
 		}
 		for range 20 {
 			take()
+			promised = append(promised, <-acknowledged)
 		}
+		promised = append(promised, <-acknowledged) // its event is still to be taken, and all lanes are at their next emit
 		p.signal(syscall.SIGKILL)
 		wg.Wait()
+		close(acknowledged)
+		for id := range acknowledged {
+			promised = append(promised, id)
+		}
 		p.ended()
 		p = launch(t, t.TempDir(), vars)
 		c.event("connection:success")
 	}
 	rows := world.Notifications()
-	require.Greater(t, len(rows), 60)
+	stored := map[string]bool{}
+	for _, r := range rows {
+		stored[r.ID] = true
+	}
+	require.Greater(t, len(promised), 60)
+	for _, id := range promised {
+		require.Truef(t, stored[id], "%s was acknowledged and is not there", id)
+	}
 	for _, r := range rows {
 		for !got[r.ID] {
 			take() // fails when nothing comes any more
