@@ -90,10 +90,9 @@ func (tr *trial) frozen() {
 // locked makes the database slow: whoever writes a notification waits.
 func (tr *trial) locked() {
 	tr.sockets(func() {
-		conn, err := pgx.Connect(tr.ctx, tr.cluster.SuperuserURL())
-		require.NoError(tr.t, err)
+		conn := tr.superuser()
 		defer func() { _ = conn.Close(context.WithoutCancel(tr.ctx)) }() // ends the transaction
-		_, err = conn.Exec(tr.ctx, `BEGIN`)
+		_, err := conn.Exec(tr.ctx, `BEGIN`)
 		require.NoError(tr.t, err)
 		_, err = conn.Exec(tr.ctx, `LOCK TABLE notification_logs IN ACCESS EXCLUSIVE MODE`)
 		require.NoError(tr.t, err)

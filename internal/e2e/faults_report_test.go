@@ -49,8 +49,7 @@ func (tr *trial) drained() {
 
 func (tr *trial) rows() []told {
 	tr.t.Helper()
-	conn, err := pgx.Connect(tr.ctx, tr.cluster.SuperuserURL())
-	require.NoError(tr.t, err)
+	conn := tr.superuser()
 	defer func() { _ = conn.Close(context.WithoutCancel(tr.ctx)) }()
 	rows, err := conn.Query(tr.ctx, `SELECT id, message, "userId", coalesce("appointmentId", '') AS appointment,
 		"createdAt" AT TIME ZONE 'UTC' AS "createdAt" FROM notification_logs`)

@@ -166,7 +166,9 @@ func (tr *trial) run(order []fault) {
 // await polls until a condition holds.
 func (tr *trial) await(what string, done func() bool) {
 	tr.t.Helper()
-	require.Eventuallyf(tr.t, done, tr.size.patience, 5*time.Millisecond, "%s", what)
+	for deadline := time.Now().Add(tr.size.patience); !done(); pause(tr.ctx, 5*time.Millisecond) {
+		require.Truef(tr.t, time.Now().Before(deadline), "waited in vain for %s", what)
+	}
 }
 
 // emitAll emits in three ways, at a rate, each until it is acknowledged.
@@ -294,11 +296,21 @@ func (tr *trial) commit(there, key string, write func(context.Context, *sql.Tx) 
 	}
 }
 
+// superuser connects as one, again while a crowd is at the door: whoever is being refused takes a place meanwhile.
+func (tr *trial) superuser() (conn *pgx.Conn) {
+	tr.t.Helper()
+	tr.await("a place for a superuser", func() bool {
+		var err error
+		conn, err = pgx.Connect(tr.ctx, tr.cluster.SuperuserURL())
+		return err == nil
+	})
+	return conn
+}
+
 // ask runs a superuser's query that returns one number.
 func (tr *trial) ask(query string) (n int) {
 	tr.t.Helper()
-	conn, err := pgx.Connect(tr.ctx, tr.cluster.SuperuserURL())
-	require.NoError(tr.t, err)
+	conn := tr.superuser()
 	defer func() { _ = conn.Close(context.WithoutCancel(tr.ctx)) }()
 	require.NoError(tr.t, conn.QueryRow(tr.ctx, query).Scan(&n))
 	return n
