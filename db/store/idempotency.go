@@ -38,10 +38,11 @@ func (i *Idempotency) Begin(
 	table, now := i.s.t("realtime.idempotency_keys"), UTC(now)
 	start := `INSERT INTO ` + table + ` AS k (key, fingerprint, leased_until, created_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (key) DO UPDATE SET leased_until = excluded.leased_until, created_at = excluded.created_at
-		WHERE k.response IS NULL AND k.fingerprint = excluded.fingerprint AND k.leased_until <= ?`
+		WHERE k.response IS NULL AND k.fingerprint = excluded.fingerprint
+			AND (k.leased_until <= ? OR k.leased_until > ?)`
 	// The row may be released between the two statements; then it is free, and the next round starts it.
 	for range 3 {
-		n, err := i.s.exec(ctx, "idempotency.begin", start, key, fingerprint, now.Add(lease), now, now)
+		n, err := i.s.exec(ctx, "idempotency.begin", start, key, fingerprint, now.Add(lease), now, now, now.Add(maxDue))
 		if err != nil {
 			return IdempotencyRecord{}, fmt.Errorf("begin request: %w", err)
 		}

@@ -61,6 +61,7 @@ func TestAKeyWhoseStarterDiedIsTakenOverAfterTheLease(t *testing.T) {
 		require.Equal(t, store.IdempotencyRunning, begin("another body", now.Add(time.Minute)))
 		require.Equal(t, store.IdempotencyStarted, begin("f", now.Add(time.Minute)))
 		require.Equal(t, store.IdempotencyRunning, begin("f", now.Add(time.Minute)))
+		require.Equal(t, store.IdempotencyStarted, begin("f", now.Add(-2*time.Hour)), "the clock was set back")
 		require.NoError(t, st.Idempotency.Release(ctx, "key"))
 		require.Equal(t, store.IdempotencyStarted, begin("another body", now))
 	})

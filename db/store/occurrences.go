@@ -112,7 +112,7 @@ func (o *Occurrences) take(
 	ctx context.Context, now time.Time, lease time.Duration, limit int, which, arg string,
 ) ([]Occurrence, error) {
 	table, now := o.s.t("realtime.occurrences"), UTC(now)
-	head := `SELECT o.id FROM ` + table + ` o WHERE o.state = 'pending' AND (o.due_at IS NULL OR o.due_at <= ?)
+	head := `SELECT o.id FROM ` + table + ` o WHERE o.state = 'pending' AND (o.due_at IS NULL OR o.due_at <= ? OR o.due_at > ?)
 			AND ` + which + ` AND NOT EXISTS (SELECT 1 FROM ` + table + ` e WHERE e.subject = o.subject AND e.state <> 'dead'
 				AND e.state IN ('pending', 'sent') AND (e.seq < o.seq OR e.seq = o.seq AND e.id < o.id))
 		ORDER BY o.seq, o.id LIMIT ?`
@@ -124,7 +124,7 @@ func (o *Occurrences) take(
 		UPDATE ` + table + ` SET due_at = ?, attempts = attempts + 1 WHERE id IN (SELECT id FROM head)
 		RETURNING ` + occurrenceColumns
 	var rows []models.Occurrence
-	err := o.s.findWriting(ctx, "occurrences.take", &rows, statement, now, arg, limit, now.Add(lease))
+	err := o.s.findWriting(ctx, "occurrences.take", &rows, statement, now, now.Add(maxDue), arg, limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("take occurrences: %w", err)
 	}
@@ -260,8 +260,9 @@ func (o *Occurrences) Superseded(ctx context.Context, row Occurrence) (bool, err
 // Expire deletes what is kept no longer at now: what was told or sent, canaries of nodes that are gone, and dead letters
 // that died before buried.
 func (o *Occurrences) Expire(ctx context.Context, now, buried time.Time) error {
-	return o.delete(ctx, "occurrences.expire", `state IN ('sent', 'told') AND due_at <= ? OR state = 'dead' AND due_at <= ?
-		OR state = 'pending' AND source = 'canary' AND created_at <= ?`, UTC(now), UTC(buried), UTC(now.Add(-time.Minute)))
+	return o.delete(ctx, "occurrences.expire", `state IN ('sent', 'told') AND (due_at <= ? OR due_at > ?)
+		OR state = 'dead' AND due_at <= ? OR state = 'pending' AND source = 'canary' AND created_at <= ?`,
+		UTC(now), UTC(now.Add(maxDue)), UTC(buried), UTC(now.Add(-time.Minute)))
 }
 
 // OccurrenceBacklog counts what is there.

@@ -82,6 +82,8 @@ func TestWhoLostItsLeaseHasNoSayAnyMore(t *testing.T) {
 		ctx, now := t.Context(), dbtest.Now
 		put(t, st, "a", "0")
 		slow, _ := take(t, st, now)
+		_, names := take(t, st, now.Add(-2*time.Hour))
+		require.Equal(t, []string{"a 0"}, names, "the clock was set back")
 		quick, names := take(t, st, now.Add(time.Minute))
 		require.Equal(t, []string{"a 0"}, names, "the lease is over")
 		require.NoError(t, st.Occurrences.Bury(ctx, slow[0], now, ""))

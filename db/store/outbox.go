@@ -79,6 +79,10 @@ func (o *Outbox) Done(ctx context.Context, ids ...string) error {
 	return nil
 }
 
+// maxDue is later than anything is due by itself: leases are seconds, the longest backoff minutes. What is due later still
+// was written before the clock was set back, and is due now, or it would wait for as long as the clock went back.
+const maxDue = time.Hour
+
 // TakeDue takes up to limit deliveries that are due at now, oldest first, and moves them to now+lease, so that nobody
 // else takes them meanwhile and they come again if the taker dies. Two takers at once share without overlap.
 func (o *Outbox) TakeDue(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Delivery, error) {
@@ -86,7 +90,7 @@ func (o *Outbox) TakeDue(ctx context.Context, now time.Time, lease time.Duration
 		return nil, nil
 	}
 	table, now := o.s.t("realtime.deliveries"), UTC(now)
-	due := `SELECT id FROM ` + table + ` WHERE due_at <= ? ORDER BY due_at, id LIMIT ?`
+	due := `SELECT id FROM ` + table + ` WHERE (due_at <= ? OR due_at > ?) ORDER BY due_at, id LIMIT ?`
 	if o.s.dialect == Postgres {
 		due += ` FOR UPDATE SKIP LOCKED`
 	}
@@ -95,7 +99,7 @@ func (o *Outbox) TakeDue(ctx context.Context, now time.Time, lease time.Duration
 		UPDATE ` + table + ` SET due_at = ?, attempts = attempts + 1 WHERE id IN (SELECT id FROM due)
 		RETURNING id, tenant_id, body, due_at, attempts, created_at`
 	var rows []models.Delivery
-	err := o.s.findWriting(ctx, "outbox.take_due", &rows, statement, now, limit, now.Add(lease))
+	err := o.s.findWriting(ctx, "outbox.take_due", &rows, statement, now, now.Add(maxDue), limit, now.Add(lease))
 	if err != nil {
 		return nil, fmt.Errorf("take due deliveries: %w", err)
 	}

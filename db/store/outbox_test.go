@@ -33,6 +33,10 @@ func TestADueDeliveryIsTakenOnceALeaseUntilItIsDone(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, taken, 1, "whoever had it has died")
 		require.Equal(t, 2, taken[0].Attempts)
+		taken, err = st.Outbox.TakeDue(ctx, now.Add(-2*time.Hour), time.Minute, 10)
+		require.NoError(t, err)
+		require.Len(t, taken, 2, "the clock was set back, and whoever had one has died")
+		require.Equal(t, 3, taken[0].Attempts+taken[1].Attempts-1)
 
 		n, oldest, err := st.Outbox.Backlog(ctx)
 		require.NoError(t, err)

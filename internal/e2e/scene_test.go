@@ -64,6 +64,12 @@ func startPostgres(t *testing.T, vars ...string) *scene {
 // start runs a server in this process; vars are names and values of further settings.
 func start(t *testing.T, databaseURL string, vars ...string) *scene {
 	t.Helper()
+	return startAt(t, databaseURL, time.Now, vars...)
+}
+
+// startAt is start on another clock.
+func startAt(t *testing.T, databaseURL string, now func() time.Time, vars ...string) *scene {
+	t.Helper()
 	s := &scene{t: t, log: &lines{}}
 	cfg, err := config.Parse(settings(databaseURL, vars...))
 	require.NoError(t, err)
@@ -74,7 +80,7 @@ func start(t *testing.T, databaseURL string, vars ...string) *scene {
 		require.NoError(t, err)
 		require.NoError(t, st.Close())
 	}
-	s.app, err = app.New(t.Context(), cfg, app.Options{Version: "test",
+	s.app, err = app.New(t.Context(), cfg, app.Options{Version: "test", Now: now,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	require.NoError(t, err)
 	if s.docs, err = described(); len(vars) > 0 && slices.ContainsFunc(vars, leavesOut) {
