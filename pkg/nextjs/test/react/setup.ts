@@ -1,1 +1,21 @@
-export {}
+import { cleanup } from '@testing-library/react'
+import { version } from 'react'
+import { afterEach, beforeEach, expect, vi } from 'vitest'
+
+beforeEach(() => {
+  // The projects differ in nothing else: a wrong alias would test the same version twice.
+  if (process.env.REACT) expect(version.split('.')[0]).toBe(process.env.REACT)
+})
+
+afterEach(() => {
+  cleanup()
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+})
+
+// jsdom lays nothing out and has no media queries; sonner asks for both.
+Object.assign(window, {
+  matchMedia: (query: string) => ({ matches: false, media: query, addEventListener() {}, removeEventListener() {}, addListener() {}, removeListener() {} }),
+})
+Element.prototype.setPointerCapture ??= () => {}
