@@ -14,10 +14,18 @@ const react18 = [
   'zustand',
 ]
 
-const dom = { environment: 'jsdom', include: ['test/react/**/*.test.{ts,tsx}'], setupFiles: ['test/react/setup.ts'] }
+// One page for all files of a project: a new one for each takes longer than the tests.
+const dom = {
+  environment: 'jsdom',
+  isolate: false,
+  include: ['test/react/**/*.test.{ts,tsx}'],
+  setupFiles: ['test/react/setup.ts'],
+}
 
 export default defineConfig({
   test: {
+    // Of a machine that has other things to do as well.
+    testTimeout: 60_000,
     projects: [
       { test: { name: 'server', environment: 'node', include: ['test/server/**/*.test.ts'] } },
       { test: { name: 'react-19', ...dom, env: { REACT: '19' } } },
@@ -25,12 +33,14 @@ export default defineConfig({
         resolve: { alias: Object.fromEntries(react18.map((name) => [name, packageOf(name)])) },
         test: { name: 'react-18', ...dom, env: { REACT: '18' } },
       },
-      // Against a real server: run by nextjs_test.go, which says where it is.
+      // Against a real server: run by nextjs_test.go, which says where it is. jsdom's AbortSignal is none for Node's fetch, so that the
+      // server part has a project of its own.
+      { test: { name: 'live-server', environment: 'node', include: ['test/live/**/*.test.ts'] } },
       {
         test: {
-          name: 'live',
+          name: 'live-page',
           environment: 'jsdom',
-          include: ['test/live/**/*.test.{ts,tsx}'],
+          include: ['test/live/**/*.test.tsx'],
           setupFiles: ['test/react/setup.ts'],
         },
       },

@@ -22,7 +22,13 @@ export interface NotificationBellProps {
 }
 
 /** A bell with the number of unread notifications; it opens the last ones. Escape, or a click elsewhere, closes them. */
-export function NotificationBell({ centerHref = '/notifications', count = 5, link: Link, onOpen, className = '' }: NotificationBellProps) {
+export function NotificationBell({
+  centerHref = '/notifications',
+  count = 5,
+  link: Link,
+  onOpen,
+  className = '',
+}: NotificationBellProps) {
   const { texts } = useRealtime()
   const { items, unread, loading, failed, markRead, markAllRead, reload } = useNotifications()
   const [open, setOpen] = useState(false)

@@ -35,10 +35,17 @@ const known = [
 ]
 
 /** All notifications, filtered by state and type; more are loaded as one scrolls. */
-export function NotificationCenter({ types = known, initialFilter = {}, onOpen, level = 1, className = '' }: NotificationCenterProps) {
+export function NotificationCenter({
+  types = known,
+  initialFilter = {},
+  onOpen,
+  level = 1,
+  className = '',
+}: NotificationCenterProps) {
   const { texts } = useRealtime()
   const [filter, setFilter] = useState(initialFilter)
-  const { items, unread, loading, failed, hasMore, cursor, markRead, markAllRead, remove, loadMore, reload } = useNotifications(filter)
+  const { items, unread, loading, failed, hasMore, cursor, markRead, markAllRead, remove, loadMore, reload } =
+    useNotifications(filter)
   const headingId = useId()
   const heading = useRef<HTMLHeadingElement>(null)
   const list = useRef<HTMLUListElement>(null)
@@ -66,7 +73,10 @@ export function NotificationCenter({ types = known, initialFilter = {}, onOpen, 
       <div className="cpr-filters">
         <label>
           {texts.filterState}
-          <select value={filter.state ?? 'all'} onChange={(e) => setFilter({ ...filter, state: e.target.value as Filter['state'] })}>
+          <select
+            value={filter.state ?? 'all'}
+            onChange={(e) => setFilter({ ...filter, state: e.target.value as Filter['state'] })}
+          >
             {states.map((state) => (
               <option key={state} value={state}>
                 {texts.states[state]}
@@ -90,12 +100,24 @@ export function NotificationCenter({ types = known, initialFilter = {}, onOpen, 
       {items.length > 0 && (
         <ul className="cpr-list" ref={list} aria-labelledby={headingId} aria-busy={loading}>
           {items.map((item, index) => (
-            <Row key={item.id} item={item} onRead={() => void markRead(item.id)} onRemove={() => erase(item, index)} onOpen={onOpen} />
+            <Row
+              key={item.id}
+              item={item}
+              onRead={() => void markRead(item.id)}
+              onRemove={() => erase(item, index)}
+              onOpen={onOpen}
+            />
           ))}
         </ul>
       )}
       <p className="cpr-empty" role="status">
-        {loading ? texts.loading : !failed && items.length === 0 && !hasMore ? (filter.state || filter.type ? texts.noneMatch : texts.none) : ''}
+        {loading
+          ? texts.loading
+          : !failed && items.length === 0 && !hasMore
+            ? filter.state || filter.type
+              ? texts.noneMatch
+              : texts.none
+            : ''}
       </p>
       {hasMore && <More key={cursor} onMore={loadMore} />}
     </section>
@@ -108,7 +130,9 @@ function More({ onMore }: { onMore: () => Promise<void> }) {
   const button = useRef<HTMLButtonElement>(null)
   useEffect(() => {
     if (!button.current || typeof IntersectionObserver === 'undefined') return
-    const observer = new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && void onMore(), { rootMargin: '300px' })
+    const observer = new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && void onMore(), {
+      rootMargin: '300px',
+    })
     observer.observe(button.current)
     return () => observer.disconnect()
   }, [onMore])

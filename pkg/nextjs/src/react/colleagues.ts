@@ -15,7 +15,9 @@ export const nobody: Colleagues = { users: {}, editing: {}, viewing: {} }
 /** What is known once the connection is lost: what others do meanwhile is not told again, who is there is. */
 export const cutOff = ({ users }: Colleagues): Colleagues => ({ users, editing: {}, viewing: {} })
 
-type Told = { [E in keyof ServerToClientEvents]?: (known: Colleagues, payload: Parameters<ServerToClientEvents[E]>[0]) => Colleagues }
+type Told = {
+  [E in keyof ServerToClientEvents]?: (known: Colleagues, payload: Parameters<ServerToClientEvents[E]>[0]) => Colleagues
+}
 
 const told: Told = {
   'presence:state': (known, { users }) => ({
@@ -23,18 +25,29 @@ const told: Told = {
     users: Object.fromEntries(users.map((user) => [user.userId, { ...known.users[user.userId], ...user }])),
   }),
   'user:online': (known, { userId, email, timestamp }) => withUser(known, { userId, email, status: 'online', since: timestamp }),
-  'user:presence': (known, { userId, status, timestamp }) => withUser(known, { ...known.users[userId], userId, status, since: timestamp }),
+  'user:presence': (known, { userId, status, timestamp }) =>
+    withUser(known, { ...known.users[userId], userId, status, since: timestamp }),
   'user:offline': (known, { userId }) => ({
     users: without(known.users, userId),
     viewing: without(known.viewing, userId),
-    editing: Object.fromEntries(Object.entries(known.editing).map(([id, editors]) => [id, editors.filter((e) => e.userId !== userId)])),
+    editing: Object.fromEntries(
+      Object.entries(known.editing).map(([id, editors]) => [id, editors.filter((e) => e.userId !== userId)]),
+    ),
   }),
-  'user:viewing:calendar': (known, { userId, date, viewType }) => ({ ...known, viewing: { ...known.viewing, [userId]: { date, viewType } } }),
-  'appointment:editing:started': (known, { userId, appointmentId }) => withEditor(known, appointmentId, { userId, since: new Date().toISOString() }),
-  'appointment:editing:conflict': (known, { userId, appointmentId, since }) => withEditor(known, appointmentId, { userId, since }),
+  'user:viewing:calendar': (known, { userId, date, viewType }) => ({
+    ...known,
+    viewing: { ...known.viewing, [userId]: { date, viewType } },
+  }),
+  'appointment:editing:started': (known, { userId, appointmentId }) =>
+    withEditor(known, appointmentId, { userId, since: new Date().toISOString() }),
+  'appointment:editing:conflict': (known, { userId, appointmentId, since }) =>
+    withEditor(known, appointmentId, { userId, since }),
   'appointment:editing:stopped': (known, { userId, appointmentId }) => {
     const left = known.editing[appointmentId]?.filter((e) => e.userId !== userId) ?? []
-    return { ...known, editing: left.length ? { ...known.editing, [appointmentId]: left } : without(known.editing, appointmentId) }
+    return {
+      ...known,
+      editing: left.length ? { ...known.editing, [appointmentId]: left } : without(known.editing, appointmentId),
+    }
   },
 }
 

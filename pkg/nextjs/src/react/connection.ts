@@ -200,7 +200,8 @@ export class Connection {
   }
 
   #refused(error: Error & { data?: ConnectErrorData }): void {
-    if (this.#socket?.active) { // not refused: not reached, and socket.io-client tries again
+    if (this.#socket?.active) {
+      // not refused: not reached, and socket.io-client tries again
       if (this.store.getState().connects > 0) this.#set({ status: 'reconnecting' })
       return
     }

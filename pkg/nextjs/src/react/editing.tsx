@@ -24,11 +24,17 @@ export function useEditing(appointmentId: string | null | undefined): Editor[] {
   const me = useConnectionState((s) => s.user?.userId)
   const editors = useConnectionState((s) => (appointmentId ? s.editing[appointmentId] : undefined) ?? none)
   useEffect(
-    () => (appointmentId ? connection.announce(['appointment:editing', appointmentId], ['appointment:editing:stop', appointmentId]) : undefined),
+    () =>
+      appointmentId
+        ? connection.announce(['appointment:editing', appointmentId], ['appointment:editing:stop', appointmentId])
+        : undefined,
     [connection, appointmentId],
   )
   // The user's own second tab is told of, too.
-  return useMemo(() => editors.filter((e) => e.userId !== me).map((e) => ({ ...e, name: nameOf(e.userId) })), [editors, me, nameOf])
+  return useMemo(
+    () => editors.filter((e) => e.userId !== me).map((e) => ({ ...e, name: nameOf(e.userId) })),
+    [editors, me, nameOf],
+  )
 }
 
 /** Who edits which appointment, by its id: for a calendar's marks. The signed-in user is left out. */
@@ -59,7 +65,8 @@ export function EditingGuard({ appointmentId, block = false, children, className
   const editors = useEditing(appointmentId)
   const busy = editors.length > 0
   const names = new Intl.ListFormat(locale).format(editors.map((e) => e.name))
-  const message = busy && texts.isEditing(names, editors.length > 1, editors.length === 1 ? clockTime(editors[0]?.since, locale) : '')
+  const message =
+    busy && texts.isEditing(names, editors.length > 1, editors.length === 1 ? clockTime(editors[0]?.since, locale) : '')
   return (
     <div className={`cpr cpr-guard ${className}`}>
       <div role="status">

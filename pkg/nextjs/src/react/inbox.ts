@@ -38,7 +38,13 @@ const empty: ListState = { filter: {}, ids: [], cursor: null, loaded: false, loa
  * other devices do comes over the socket.
  */
 export class Inbox {
-  readonly store = createStore<InboxState>(() => ({ items: {}, lists: {}, unread: 0, preferences: null, preferencesFailed: false }))
+  readonly store = createStore<InboxState>(() => ({
+    items: {},
+    lists: {},
+    unread: 0,
+    preferences: null,
+    preferencesFailed: false,
+  }))
   /** Read here and not confirmed yet; another device's word about one of them ends that. */
   #pending = new Set<string>()
   /** Deleted here or elsewhere: one that comes again (it may, after a crash of the server) stays away. */
@@ -104,13 +110,21 @@ export class Inbox {
   async more(filter: Filter): Promise<void> {
     const list = this.store.getState().lists[keyOf(filter)]
     if (!list?.cursor || list.loading) return
-    await this.#page(filter, list.cursor, (old, ids, cursor) => ({ ids: [...old.ids, ...ids.filter((id) => !old.ids.includes(id))], cursor }))
+    await this.#page(filter, list.cursor, (old, ids, cursor) => ({
+      ids: [...old.ids, ...ids.filter((id) => !old.ids.includes(id))],
+      cursor,
+    }))
   }
 
   /** Loads again whatever was loaded: events may have been missed. */
   async resync(): Promise<void> {
     const { lists } = this.store.getState()
-    await Promise.all([this.load(), ...Object.entries(lists).filter(([key]) => key !== keyOf({})).map(([, list]) => this.load(list.filter))])
+    await Promise.all([
+      this.load(),
+      ...Object.entries(lists)
+        .filter(([key]) => key !== keyOf({}))
+        .map(([, list]) => this.load(list.filter)),
+    ])
   }
 
   /** Asks how many are unread. */
@@ -138,14 +152,19 @@ export class Inbox {
 
   async markAllRead(): Promise<void> {
     const { items, unread } = this.store.getState()
-    const ids = Object.values(items).filter((i) => i.readAt === null).map((i) => i.id)
+    const ids = Object.values(items)
+      .filter((i) => i.readAt === null)
+      .map((i) => i.id)
     if (ids.length === 0 && unread === 0) return
     ids.forEach((id) => this.#pending.add(id))
     this.#setRead(ids, new Date().toISOString())
     this.store.setState({ unread: 0 })
     const done = await this.#say('notification:read:all', null, () => this.requests.markAllRead())
     if (!done) {
-      this.#setRead(ids.filter((id) => this.#pending.has(id)), null)
+      this.#setRead(
+        ids.filter((id) => this.#pending.has(id)),
+        null,
+      )
       this.store.setState({ unread })
       this.onFailure('readFailed')
       this.#countSoon()
@@ -162,7 +181,10 @@ export class Inbox {
     } catch (error) {
       if (error instanceof RequestFailed && error.status === 404) return // another device was faster
       this.#gone.delete(id)
-      this.store.setState(({ items, unread }) => ({ items: { ...items, [id]: item }, unread: unread + (item.readAt === null ? 1 : 0) }))
+      this.store.setState(({ items, unread }) => ({
+        items: { ...items, [id]: item },
+        unread: unread + (item.readAt === null ? 1 : 0),
+      }))
       this.onFailure('removeFailed')
     }
   }
@@ -190,7 +212,9 @@ export class Inbox {
       // Only what is still as this change left it: a later change stands.
       const now = this.store.getState().preferences as unknown as Record<string, unknown>
       const was = before as unknown as Record<string, unknown>
-      const back = Object.entries(changes).filter(([name, value]) => now[name] === value).map(([name]) => [name, was[name]])
+      const back = Object.entries(changes)
+        .filter(([name, value]) => now[name] === value)
+        .map(([name]) => [name, was[name]])
       this.store.setState({ preferences: { ...now, ...Object.fromEntries(back) } as unknown as Preferences })
       this.onFailure('saveFailed')
       return false
@@ -207,7 +231,11 @@ export class Inbox {
     )
   }
 
-  async #page(filter: Filter, cursor: string | null, merge: (old: ListState, ids: string[], cursor: string | null) => Partial<ListState>) {
+  async #page(
+    filter: Filter,
+    cursor: string | null,
+    merge: (old: ListState, ids: string[], cursor: string | null) => Partial<ListState>,
+  ) {
     const key = keyOf(filter)
     const mine = (this.#asked.get(key) ?? 0) + 1
     this.#asked.set(key, mine)
@@ -218,7 +246,8 @@ export class Inbox {
       const items = { ...this.store.getState().items }
       for (const item of notifications.map(fromRow)) {
         const known = items[item.id]
-        if (!this.#gone.has(item.id)) items[item.id] = known && this.#pending.has(item.id) ? { ...item, readAt: known.readAt } : item
+        if (!this.#gone.has(item.id))
+          items[item.id] = known && this.#pending.has(item.id) ? { ...item, readAt: known.readAt } : item
       }
       this.store.setState({ items })
       const old = this.store.getState().lists[key] ?? empty

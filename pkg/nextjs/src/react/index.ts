@@ -5,7 +5,13 @@ export { NotificationBell, type NotificationBellProps } from './bell.js'
 export { calendarEvents, useCalendar, useCalendarRefetch, type UseCalendar, type UseCalendarOptions } from './calendar.js'
 export { NotificationCenter, type NotificationCenterProps } from './center.js'
 export type { Colleagues } from './colleagues.js'
-export { connectionTo, type Connection, type ConnectionOptions, type ConnectionState, type ConnectionStatus } from './connection.js'
+export {
+  connectionTo,
+  type Connection,
+  type ConnectionOptions,
+  type ConnectionState,
+  type ConnectionStatus,
+} from './connection.js'
 export { EditingGuard, useEditing, useEditors, type EditingGuardProps, type Editor } from './editing.js'
 export type { Filter, Item } from './item.js'
 export { NotificationProvider, type NotificationProviderProps } from './notifications.js'

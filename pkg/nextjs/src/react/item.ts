@@ -19,7 +19,15 @@ export interface Filter {
 }
 
 export function fromEvent(n: Notification): Item {
-  return { id: n.id, type: n.type, message: n.message, data: n.data ?? {}, priority: n.priority, createdAt: n.createdAt, readAt: null }
+  return {
+    id: n.id,
+    type: n.type,
+    message: n.message,
+    data: n.data ?? {},
+    priority: n.priority,
+    createdAt: n.createdAt,
+    readAt: null,
+  }
 }
 
 export function fromRow(row: InboxItem): Item {

@@ -22,11 +22,20 @@ export interface NotificationProviderProps extends ToastsProps {
 }
 
 /** Holds the user's notifications for everything below, and shows toasts. Needs the page's connection: put it below RealtimeProvider. */
-export function NotificationProvider({ children, pageSize = 20, toasts = true, onNotification, ...toastsProps }: NotificationProviderProps) {
+export function NotificationProvider({
+  children,
+  pageSize = 20,
+  toasts = true,
+  onNotification,
+  ...toastsProps
+}: NotificationProviderProps) {
   const { connection, token, texts } = useRealtime()
   const shown = useLatest(texts)
   const inbox = useMemo(
-    () => new Inbox(connection, new Requests(connection.url, token), pageSize, (failure) => toast.error(shown.current[failure], { toasterId })),
+    () =>
+      new Inbox(connection, new Requests(connection.url, token), pageSize, (failure) =>
+        toast.error(shown.current[failure], { toasterId }),
+      ),
     [connection, token, pageSize, shown],
   )
   const latest = useLatest(onNotification)

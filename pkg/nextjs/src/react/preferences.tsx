@@ -11,7 +11,12 @@ import { useInbox, useInboxState } from './use-notifications.js'
 
 type Switch = keyof Texts['switches']
 
-const channels: Switch[] = ['enablePushNotifications', 'enableEmailNotifications', 'enableSMSNotifications', 'enableWhatsAppNotifications']
+const channels: Switch[] = [
+  'enablePushNotifications',
+  'enableEmailNotifications',
+  'enableSMSNotifications',
+  'enableWhatsAppNotifications',
+]
 const events: Switch[] = [
   'notifyAppointmentCreated',
   'notifyAppointmentUpdated',
@@ -75,7 +80,12 @@ export function NotificationPreferences({ level = 1, className = '' }: Notificat
       {group(texts.channels, channels)}
       {group(texts.events, events)}
       {group(texts.manner, manner, row?.enableDesktopNotifications && <BrowserPermission />)}
-      {row && <Reminders minutes={row.reminderMinutesBefore} onChange={(reminderMinutesBefore) => void save({ reminderMinutesBefore })} />}
+      {row && (
+        <Reminders
+          minutes={row.reminderMinutesBefore}
+          onChange={(reminderMinutesBefore) => void save({ reminderMinutesBefore })}
+        />
+      )}
       <p className="cpr-saved" role="status">
         {state}
       </p>
@@ -134,7 +144,16 @@ function Reminders({ minutes, onChange }: { minutes: readonly number[]; onChange
       <form className="cpr-add" onSubmit={add}>
         <label>
           {texts.reminderMinutes}
-          <input type="number" min={1} max={mostMinutes} step={1} required value={entry} disabled={full} onChange={(e) => setEntry(e.target.value)} />
+          <input
+            type="number"
+            min={1}
+            max={mostMinutes}
+            step={1}
+            required
+            value={entry}
+            disabled={full}
+            onChange={(e) => setEntry(e.target.value)}
+          />
         </label>
         <button type="submit" className="cpr-button" disabled={full}>
           {texts.addReminder}

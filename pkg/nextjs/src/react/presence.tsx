@@ -22,7 +22,13 @@ export function usePresence(): Present[] {
   const users = useConnectionState((s) => s.users)
   const me = useConnectionState((s) => s.user?.userId)
   return useMemo(() => {
-    const present = Object.values(users).map(({ userId, status, since }) => ({ userId, name: nameOf(userId), status, since, isMe: userId === me }))
+    const present = Object.values(users).map(({ userId, status, since }) => ({
+      userId,
+      name: nameOf(userId),
+      status,
+      since,
+      isMe: userId === me,
+    }))
     return present.sort((a, b) => Number(b.isMe) - Number(a.isMe) || a.name.localeCompare(b.name, locale))
   }, [users, nameOf, me, locale])
 }
@@ -30,7 +36,10 @@ export function usePresence(): Present[] {
 /** Says to the others that the user is away, as long as away is true; online again when it is not. */
 export function useAway(away: boolean): void {
   const { connection } = useRealtime()
-  useEffect(() => (away ? connection.announce(['presence:update', 'away'], ['presence:update', 'online']) : undefined), [connection, away])
+  useEffect(
+    () => (away ? connection.announce(['presence:update', 'away'], ['presence:update', 'online']) : undefined),
+    [connection, away],
+  )
 }
 
 export interface PresenceIndicatorProps {
@@ -53,7 +62,13 @@ export function PresenceIndicator({ awayAfter, className = '' }: PresenceIndicat
   const connected = status === 'connected'
   return (
     <div className={`cpr cpr-presence ${className}`}>
-      <button type="button" className="cpr-button" aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        className="cpr-button"
+        aria-expanded={open}
+        aria-controls={open ? id : undefined}
+        onClick={() => setOpen(!open)}
+      >
         <span className="cpr-status" data-status={connected ? 'online' : 'off'} aria-hidden />
         {connected ? texts.online(present.length) : texts.connection[status]}
       </button>

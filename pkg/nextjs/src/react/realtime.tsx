@@ -59,7 +59,11 @@ export function RealtimeProvider(props: RealtimeProviderProps) {
   const firstOptions = useLatest(socketOptions)
 
   useEffect(() => {
-    connection.configure({ token, refreshSession: () => refresh.current?.() ?? Promise.resolve(), socketOptions: firstOptions.current })
+    connection.configure({
+      token,
+      refreshSession: () => refresh.current?.() ?? Promise.resolve(),
+      socketOptions: firstOptions.current,
+    })
   }, [connection, token, refresh, firstOptions])
   useEffect(() => (wanted ? connection.hold() : undefined), [connection, wanted])
 
@@ -101,7 +105,8 @@ export interface UseSocket {
   /** Why the server refused. */
   refusal: ConnectionState['refusal']
   /** Listens until off, or what it returns, is called; through reconnects, and also before the socket is there. */
-  on: (<E extends Known>(event: E, listener: ServerToClientEvents[E]) => () => void) & ((event: string, listener: Listener) => () => void)
+  on: (<E extends Known>(event: E, listener: ServerToClientEvents[E]) => () => void) &
+    ((event: string, listener: Listener) => () => void)
   off: (event: string, listener: Listener) => void
   /** Sends an event; false where it was dropped because there is no connection. */
   emit: (event: string, ...args: unknown[]) => boolean
@@ -128,7 +133,14 @@ export function useSocket(): UseSocket {
     [connection],
   )
   const known = user ? 'authenticated' : status === 'refused' ? 'unauthenticated' : 'loading'
-  return { ...functions, isConnected: status === 'connected', status: session?.status ?? known, connection: status, user, refusal }
+  return {
+    ...functions,
+    isConnected: status === 'connected',
+    status: session?.status ?? known,
+    connection: status,
+    user,
+    refusal,
+  }
 }
 
 /** Calls the listener of the latest render at each such event, for as long as the component is there. */

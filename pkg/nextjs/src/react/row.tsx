@@ -50,12 +50,24 @@ export function Row({ item, onRead, onRemove, onOpen }: RowProps) {
       </div>
       <div className="cpr-row-actions">
         {unread && (
-          <button type="button" className="cpr-button cpr-button--icon" aria-label={`${texts.markRead}: ${item.message}`} title={texts.markRead} onClick={onRead}>
+          <button
+            type="button"
+            className="cpr-button cpr-button--icon"
+            aria-label={`${texts.markRead}: ${item.message}`}
+            title={texts.markRead}
+            onClick={onRead}
+          >
             <Check aria-hidden size={16} />
           </button>
         )}
         {onRemove && (
-          <button type="button" className="cpr-button cpr-button--icon" aria-label={`${texts.remove}: ${item.message}`} title={texts.remove} onClick={onRemove}>
+          <button
+            type="button"
+            className="cpr-button cpr-button--icon"
+            aria-label={`${texts.remove}: ${item.message}`}
+            title={texts.remove}
+            onClick={onRemove}
+          >
             <Trash2 aria-hidden size={16} />
           </button>
         )}

@@ -82,8 +82,15 @@ const es = {
   away: 'Ausente',
   beAway: 'Marcarme como ausente',
   beHere: 'Marcarme en línea',
-  connection: { idle: 'Sin conexión', connecting: 'Conectando…', connected: 'Conectado', reconnecting: 'Reconectando…', refused: 'Sesión no válida' },
-  isEditing: (names: string, several: boolean, since: string) => `${names} ${several ? 'están' : 'está'} editando esta cita${since ? ` desde las ${since}` : ''}`,
+  connection: {
+    idle: 'Sin conexión',
+    connecting: 'Conectando…',
+    connected: 'Conectado',
+    reconnecting: 'Reconectando…',
+    refused: 'Sesión no válida',
+  },
+  isEditing: (names: string, several: boolean, since: string) =>
+    `${names} ${several ? 'están' : 'está'} editando esta cita${since ? ` desde las ${since}` : ''}.`,
   editingHint: 'Tus cambios podrían perderse si guardas a la vez.',
 }
 
@@ -171,8 +178,15 @@ const en: Texts = {
   away: 'Away',
   beAway: 'Set me as away',
   beHere: 'Set me as online',
-  connection: { idle: 'Not connected', connecting: 'Connecting…', connected: 'Connected', reconnecting: 'Reconnecting…', refused: 'Session not valid' },
-  isEditing: (names, several, since) => `${names} ${several ? 'are' : 'is'} editing this appointment${since ? ` since ${since}` : ''}`,
+  connection: {
+    idle: 'Not connected',
+    connecting: 'Connecting…',
+    connected: 'Connected',
+    reconnecting: 'Reconnecting…',
+    refused: 'Session not valid',
+  },
+  isEditing: (names, several, since) =>
+    `${names} ${several ? 'are' : 'is'} editing this appointment${since ? ` since ${since}` : ''}.`,
   editingHint: 'Your changes could be lost if both of you save.',
 }
 
@@ -182,6 +196,7 @@ type Forms = [one: string, many: string]
 
 /** Minutes in the largest unit that divides them. */
 function span(minutes: number, minute: Forms, hour: Forms, day: Forms): string {
-  const [count, forms] = minutes % 1440 === 0 ? [minutes / 1440, day] : minutes % 60 === 0 ? [minutes / 60, hour] : [minutes, minute]
+  const [count, forms] =
+    minutes % 1440 === 0 ? [minutes / 1440, day] : minutes % 60 === 0 ? [minutes / 60, hour] : [minutes, minute]
   return `${count} ${forms[count === 1 ? 0 : 1]}`
 }

@@ -84,20 +84,47 @@ export function NotificationToasts({ events = rawEvents, onOpen, sounds = true, 
       if (wants?.enableDesktopNotifications) notifyBrowser(id, message, description)
     }
     const offs = [
-      inbox.onNew((item) => show(toastId(item.type, item.data, item.id), item.type, item.message, item.priority, text(item.data, 'description'), item)),
-      ...key.split(',').filter((event) => said[event]).map((event) =>
-        connection.on(event, (payload: Payload = {}) => {
-          const about: Payload = payload.appointment ?? payload.appointmentData ?? payload
-          show(toastId(event, about, ''), event, said[event]!(shown.current.eventTexts, payload), 'medium', text(payload, 'description'))
-        }),
+      inbox.onNew((item) =>
+        show(
+          toastId(item.type, item.data, item.id),
+          item.type,
+          item.message,
+          item.priority,
+          text(item.data, 'description'),
+          item,
+        ),
       ),
+      ...key
+        .split(',')
+        .filter((event) => said[event])
+        .map((event) =>
+          connection.on(event, (payload: Payload = {}) => {
+            const about: Payload = payload.appointment ?? payload.appointmentData ?? payload
+            show(
+              toastId(event, about, ''),
+              event,
+              said[event]!(shown.current.eventTexts, payload),
+              'medium',
+              text(payload, 'description'),
+            )
+          }),
+        ),
     ]
     return () => offs.forEach((off) => off())
   }, [inbox, connection, key, shown, open, audible])
 
   if (!toaster) return null
   const props = toaster === true ? {} : toaster
-  return <Toaster theme="system" position="bottom-right" closeButton containerAriaLabel={texts.notifications} {...props} id={toasterId} />
+  return (
+    <Toaster
+      theme="system"
+      position="bottom-right"
+      closeButton
+      containerAriaLabel={texts.notifications}
+      {...props}
+      id={toasterId}
+    />
+  )
 }
 
 let others = 0

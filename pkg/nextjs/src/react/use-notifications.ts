@@ -53,7 +53,9 @@ export function useNotifications(filter: Filter = {}): UseNotifications {
   const unread = useStore(inbox.store, (s) => s.unread)
   const items = useStore(
     inbox.store,
-    useShallow((s) => (s.lists[key]?.ids ?? []).flatMap((id) => (s.items[id] && matches(s.items[id], filter) ? [s.items[id]] : []))),
+    useShallow((s) =>
+      (s.lists[key]?.ids ?? []).flatMap((id) => (s.items[id] && matches(s.items[id], filter) ? [s.items[id]] : [])),
+    ),
   )
   useEffect(() => {
     // The list without a filter is the provider's matter.
@@ -71,5 +73,13 @@ export function useNotifications(filter: Filter = {}): UseNotifications {
     [inbox, state, type],
   )
   const cursor = list.cursor ?? null
-  return { items, unread, loading: !list.loaded && !list.failed, failed: list.failed ?? false, hasMore: cursor !== null, cursor, ...actions }
+  return {
+    items,
+    unread,
+    loading: !list.loaded && !list.failed,
+    failed: list.failed ?? false,
+    hasMore: cursor !== null,
+    cursor,
+    ...actions,
+  }
 }

@@ -13,7 +13,10 @@ class FakeSocket {
   #handlers = new Map<string, Listener[]>()
   #any: Listener[] = []
 
-  constructor(readonly server: Server, readonly options: { auth: (send: (auth: object) => void) => void }) {}
+  constructor(
+    readonly server: Server,
+    readonly options: { auth: (send: (auth: object) => void) => void },
+  ) {}
 
   on(event: string, listener: Listener) {
     this.#handlers.set(event, [...(this.#handlers.get(event) ?? []), listener])
@@ -102,8 +105,15 @@ export class Server {
   }
   notify(change: Partial<Notification> = {}): Notification {
     const n: Notification = {
-      id: `n${++serial}`, type: 'appointment:created', message: 'Nueva cita: Carla - Corte', data: {}, userId: 'me', tenantId: 't1', createdAt: new Date().toISOString(),
-      priority: 'high', ...change,
+      id: `n${++serial}`,
+      type: 'appointment:created',
+      message: 'Nueva cita: Carla - Corte',
+      data: {},
+      userId: 'me',
+      tenantId: 't1',
+      createdAt: new Date().toISOString(),
+      priority: 'high',
+      ...change,
     }
     this.rows.unshift(row(n.id, { type: n.type, message: n.message, createdAt: n.createdAt }))
     this.socket.receive('notification:new', n)
@@ -136,12 +146,18 @@ export class Server {
     if (method === 'POST') this.read(() => true)
     if (method !== 'GET') return { success: true }
     const wanted = this.rows.filter(
-      (r) => (!query.get('unread') || !r.readAt) && (!query.get('read') || r.readAt) && (!query.get('type') || r.type === query.get('type')),
+      (r) =>
+        (!query.get('unread') || !r.readAt) &&
+        (!query.get('read') || r.readAt) &&
+        (!query.get('type') || r.type === query.get('type')),
     )
     const from = query.get('cursor') ? wanted.findIndex((r) => r.id === query.get('cursor')) + 1 : 0
     const limit = Number(query.get('limit'))
     const page = wanted.slice(from, from + limit)
-    return { notifications: page, pagination: { total: wanted.length, limit, nextCursor: from + limit < wanted.length ? page.at(-1)!.id : null } }
+    return {
+      notifications: page,
+      pagination: { total: wanted.length, limit, nextCursor: from + limit < wanted.length ? page.at(-1)!.id : null },
+    }
   }
 }
 
@@ -154,17 +170,41 @@ export const io = (_url: string, options: any) => {
 
 export function row(id: string, change: Partial<InboxItem> = {}): InboxItem {
   return {
-    id, type: 'appointment:created', channel: 'PUSH', message: `Cita ${id}`, metadata: { isRealtime: true, eventData: {}, priority: 'high' }, status: 'SENT', readAt: null,
-    createdAt: new Date(Date.now() - 60_000).toISOString(), appointmentId: null, ...change,
+    id,
+    type: 'appointment:created',
+    channel: 'PUSH',
+    message: `Cita ${id}`,
+    metadata: { isRealtime: true, eventData: {}, priority: 'high' },
+    status: 'SENT',
+    readAt: null,
+    createdAt: new Date(Date.now() - 60_000).toISOString(),
+    appointmentId: null,
+    ...change,
   }
 }
 
 export function preferences(change: Partial<Preferences> = {}): Preferences {
   return {
-    id: 'p1', userId: 'me', enablePushNotifications: true, enableEmailNotifications: true, enableSMSNotifications: false, enableWhatsAppNotifications: false,
-    notifyAppointmentCreated: true, notifyAppointmentUpdated: true, notifyAppointmentCancelled: true, notifyAppointmentReminder: true, notifyScheduleChanges: true,
-    notifySystemAlerts: true, enableSounds: true, enableDesktopNotifications: false, enableToastNotifications: true, reminderMinutesBefore: [1440, 60], tenantId: 't1',
-    createdAt: '2026-01-01T00:00:00.000Z', updatedAt: '2026-01-01T00:00:00.000Z', ...change,
+    id: 'p1',
+    userId: 'me',
+    enablePushNotifications: true,
+    enableEmailNotifications: true,
+    enableSMSNotifications: false,
+    enableWhatsAppNotifications: false,
+    notifyAppointmentCreated: true,
+    notifyAppointmentUpdated: true,
+    notifyAppointmentCancelled: true,
+    notifyAppointmentReminder: true,
+    notifyScheduleChanges: true,
+    notifySystemAlerts: true,
+    enableSounds: true,
+    enableDesktopNotifications: false,
+    enableToastNotifications: true,
+    reminderMinutesBefore: [1440, 60],
+    tenantId: 't1',
+    createdAt: '2026-01-01T00:00:00.000Z',
+    updatedAt: '2026-01-01T00:00:00.000Z',
+    ...change,
   }
 }
 

@@ -1,4 +1,4 @@
-import { cleanup } from '@testing-library/react'
+import { cleanup, configure } from '@testing-library/react'
 import { version } from 'react'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 
@@ -14,8 +14,18 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+// Whether each element could be seen is not looked at in every query: it takes most of the time, and nothing here is hidden but by not being there.
+configure({ defaultHidden: true })
+
 // jsdom lays nothing out and has no media queries; sonner asks for both.
 Object.assign(window, {
-  matchMedia: (query: string) => ({ matches: false, media: query, addEventListener() {}, removeEventListener() {}, addListener() {}, removeListener() {} }),
+  matchMedia: (query: string) => ({
+    matches: false,
+    media: query,
+    addEventListener() {},
+    removeEventListener() {},
+    addListener() {},
+    removeListener() {},
+  }),
 })
 Element.prototype.setPointerCapture ??= () => {}

@@ -1,10 +1,16 @@
-import { act, render, renderHook, screen } from '@testing-library/react'
+import { act, render, renderHook, screen, waitFor } from '@testing-library/react'
 import { StrictMode, type ReactNode } from 'react'
 import { hydrateRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { RealtimeProvider, useRealtimeEvent, useSocket, type RealtimeProviderProps, type SessionState } from '../../src/react/index.js'
+import {
+  RealtimeProvider,
+  useRealtimeEvent,
+  useSocket,
+  type RealtimeProviderProps,
+  type SessionState,
+} from '../../src/react/index.js'
 
 import { Server, settled } from './server.js'
 
@@ -80,7 +86,7 @@ describe('the socket', () => {
     expect(server.handshakes).toBe(0)
     expect(result.current.status).toBe('loading')
     props = { session: session('authenticated', 'secret') }
-    rerender()
+    await act(async () => rerender())
     await pass(0)
     expect(result.current).toMatchObject({ isConnected: true, status: 'authenticated' })
     const auth = vi.fn()
@@ -88,11 +94,11 @@ describe('the socket', () => {
     expect(auth).toHaveBeenCalledWith({ token: 'secret' })
 
     props = { session: session('authenticated', 'another') }
-    rerender()
+    await act(async () => rerender())
     await pass(0)
     expect(server.handshakes).toBe(2)
     props = { session: session('unauthenticated') }
-    rerender()
+    await act(async () => rerender())
     await pass(1000)
     expect(result.current).toMatchObject({ isConnected: false, status: 'unauthenticated', user: null })
   })
@@ -118,7 +124,7 @@ describe('listeners', () => {
     await settled()
     server.socket.receive('system:alert', { message: 'one' })
     server.socket.drop('io server disconnect')
-    await settled(1600)
+    await waitFor(() => expect(result.current.isConnected).toBe(true), { timeout: 10_000 })
     server.socket.receive('system:alert', { message: 'two' })
     server.socket.receive('custom', 'three')
     off()
@@ -149,7 +155,7 @@ describe('a refusal', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     server.onHandshake = (socket) => socket.refuse('AUTH_UNAVAILABLE')
     const { result } = renderHook(useSocket, within())
-    await pass(0)
+    await pass(10)
     expect(result.current).toMatchObject({ connection: 'reconnecting', refusal: { code: 'AUTH_UNAVAILABLE' } })
     await pass(1000)
     expect(server.handshakes).toBe(2)
@@ -157,9 +163,9 @@ describe('a refusal', () => {
     await pass(2000)
     expect(server.handshakes).toBe(3)
     server.onHandshake = (socket) => socket.accept()
-    await pass(9999)
+    await pass(9900)
     expect(server.handshakes).toBe(3)
-    await pass(1)
+    await pass(200)
     expect(result.current).toMatchObject({ isConnected: true, refusal: null })
   })
 
@@ -182,7 +188,7 @@ describe('a refusal', () => {
     const refreshSession = vi.fn(async () => void (fresh = true))
     server.onHandshake = (socket) => (fresh ? socket.accept() : socket.refuse('TOKEN_EXPIRED'))
     const { result } = renderHook(useSocket, within({ refreshSession }))
-    await pass(0)
+    await pass(10)
     expect(refreshSession).toHaveBeenCalledOnce()
     expect(result.current.isConnected).toBe(true)
   })

@@ -89,10 +89,9 @@ describe('an emit', () => {
   })
 
   test('ends after its timeouts when nobody answers', async () => {
-    const { url, seen } = await standIn('hang')
+    const { url } = await standIn('hang')
     const outcome = await createRealtime({ url, ...quiet, timeout: 50, retries: 1 }).emit('appointments/created', body)
     expect(outcome).toMatchObject({ ok: false, status: 0, code: 'UNREACHABLE', attempts: 2, error: 'no answer within 50 ms' })
-    expect(seen).toHaveLength(2)
   })
 
   test('says what to look at when something else answers at that address', async () => {
@@ -106,7 +105,10 @@ describe('an emit', () => {
 
   test('is given up with the signal of the caller, also between two requests', async () => {
     const { url, seen } = await standIn({ status: 503, headers: { 'Retry-After': '5' } })
-    const outcome = createRealtime({ url, ...quiet }).emit('appointments/created', body, { signal: AbortSignal.timeout(80) })
+    const stop = new AbortController()
+    const outcome = createRealtime({ url, ...quiet }).emit('appointments/created', body, { signal: stop.signal })
+    await vi.waitFor(() => expect(seen).toHaveLength(1))
+    stop.abort()
     expect(await outcome).toMatchObject({ ok: false, code: 'ABORTED' })
     expect(seen).toHaveLength(1)
   })
