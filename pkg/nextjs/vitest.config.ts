@@ -27,16 +27,18 @@ export default defineConfig({
     // Of a machine that has other things to do as well.
     testTimeout: 60_000,
     projects: [
-      { test: { name: 'server', environment: 'node', include: ['test/server/**/*.test.ts'] } },
-      { test: { name: 'react-19', ...dom, env: { REACT: '19' } } },
+      { extends: true, test: { name: 'server', environment: 'node', include: ['test/server/**/*.test.ts'] } },
+      { extends: true, test: { name: 'react-19', ...dom, env: { REACT: '19' } } },
       {
+        extends: true,
         resolve: { alias: Object.fromEntries(react18.map((name) => [name, packageOf(name)])) },
         test: { name: 'react-18', ...dom, env: { REACT: '18' } },
       },
       // Against a real server: run by nextjs_test.go, which says where it is. jsdom's AbortSignal is none for Node's fetch, so that the
       // server part has a project of its own.
-      { test: { name: 'live-server', environment: 'node', include: ['test/live/**/*.test.ts'] } },
+      { extends: true, test: { name: 'live-server', environment: 'node', include: ['test/live/**/*.test.ts'] } },
       {
+        extends: true,
         test: {
           name: 'live-page',
           environment: 'jsdom',

@@ -30,7 +30,8 @@ assert.ok(!has(hook.modules, 'bell') && !has(hook.modules, 'inbox'))
 
 const bell = await bundle(`export { NotificationBell } from '@citaplanner/realtime/react'`)
 assert.ok(has(bell.modules, 'bell'))
-for (const unused of ['center', 'preferences', 'presence', 'toasts']) assert.ok(!has(bell.modules, unused), `NotificationBell brings ${unused} along`)
+for (const unused of ['center', 'preferences', 'presence', 'toasts'])
+  assert.ok(!has(bell.modules, unused), `NotificationBell brings ${unused} along`)
 assert.ok(!bell.imports.includes('sonner'))
 
 const server = await bundle(`export { emitToTenant } from '@citaplanner/realtime/server'`)

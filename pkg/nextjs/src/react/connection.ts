@@ -67,7 +67,7 @@ export class Connection {
   hold(): () => void {
     clearTimeout(this.#letGo)
     if (++this.#holders === 1) this.#open()
-    else if (this.store.getState().status === 'refused') this.reconnect() // somebody new has come, perhaps after signing in
+    else this.#lookAgain(1000) // somebody new has come, perhaps after signing in
     let held = true
     return () => {
       if (!held) return
@@ -150,8 +150,10 @@ export class Connection {
   }
 
   /** A page that was refused is looked at again: the user may have signed in elsewhere. */
-  #lookedAt = () => {
-    if (this.store.getState().status === 'refused' && Date.now() - this.#tried > 5000) this.reconnect()
+  #lookedAt = () => this.#lookAgain(5000)
+
+  #lookAgain(apart: number): void {
+    if (this.store.getState().status === 'refused' && Date.now() - this.#tried > apart) this.reconnect()
   }
 
   #make(): Socket {

@@ -98,7 +98,8 @@ export function NotificationToasts({ events = rawEvents, onOpen, sounds = true, 
         .split(',')
         .filter((event) => said[event])
         .map((event) =>
-          connection.on(event, (payload: Payload = {}) => {
+          connection.on(event, (sent?: Payload | null) => {
+            const payload = sent ?? {}
             const about: Payload = payload.appointment ?? payload.appointmentData ?? payload
             show(
               toastId(event, about, ''),
@@ -139,7 +140,7 @@ function toastId(type: string, about: Payload, id: string): string {
 function notifyBrowser(tag: string, title: string, body: string): void {
   if (!document.hidden || typeof window.Notification === 'undefined' || window.Notification.permission !== 'granted') return
   try {
-    new window.Notification(title, { tag, body })
+    new window.Notification(title, { tag, body }).onclick = () => window.focus()
   } catch {
     // Chrome on Android knows them from service workers alone.
   }

@@ -113,6 +113,13 @@ test('the components, and those in use, live on one page', { timeout: 60_000 }, 
       .notifications
   await waitFor(async () => expect((await list()).map((n: any) => n.message)).toEqual([message]), patience)
 
+  // All are read with one click.
+  await emit('notification', { tenantId: 'tenant-a', userId: 'a-professional', type: 'news', message: 'Hola' })
+  await user.click(await screen.findByRole('button', { name: 'Notificaciones, 1 sin leer' }, patience))
+  await user.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Marcar todas como leídas' }))
+  await waitFor(() => expect(screen.getByLabelText('vieja').textContent).toContain('Hola leída'), patience)
+  expect((await list()).filter((n: any) => !n.readAt)).toEqual([])
+
   // A preference is the server's at once.
   await user.click(screen.getByRole('switch', { name: 'WhatsApp' }))
   await screen.findByText('Preferencias guardadas', {}, patience)

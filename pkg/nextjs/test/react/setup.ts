@@ -17,6 +17,9 @@ afterEach(() => {
 // Whether each element could be seen is not looked at in every query: it takes most of the time, and nothing here is hidden but by not being there.
 configure({ defaultHidden: true })
 
+// axe asks for one and does without.
+HTMLCanvasElement.prototype.getContext = () => null
+
 // jsdom lays nothing out and has no media queries; sonner asks for both.
 Object.assign(window, {
   matchMedia: (query: string) => ({

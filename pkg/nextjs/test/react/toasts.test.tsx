@@ -72,7 +72,7 @@ test('events that come alone have toasts of their own, whatever is missing in th
   await page({ events: ['appointment:deleted', 'commission:earned', 'payment:received', 'schedule:updated'] })
   server.socket.receive('appointment:deleted', { appointmentId: 'a1', appointmentData: { clientName: 'Luis' } })
   server.socket.receive('commission:earned', { amount: 120, description: 'Corte' })
-  server.socket.receive('payment:received')
+  server.socket.receive('payment:received', null)
   server.socket.receive('schedule:updated', { professionalName: 'Paula' })
   server.socket.receive('appointment:created', { appointment: { clientName: 'nobody asked for this one' } })
   await settled(50)
