@@ -3,6 +3,7 @@
 import { Bell } from 'lucide-react'
 import { useEffect, useId, useRef, useState, type ComponentType, type ReactNode } from 'react'
 
+import { useDismiss } from './dismiss.js'
 import { LoadFailed } from './failed.js'
 import { useInbox, useNotifications } from './use-notifications.js'
 import type { Item } from './item.js'
@@ -32,31 +33,13 @@ export function NotificationBell({
   const { texts } = useRealtime()
   const { items, unread, loading, failed, markRead, markAllRead, reload } = useNotifications()
   const [open, setOpen] = useState(false)
-  const root = useRef<HTMLDivElement>(null)
-  const button = useRef<HTMLButtonElement>(null)
   const panel = useRef<HTMLDivElement>(null)
   const panelId = useId()
   const close = () => setOpen(false)
+  const { root, button } = useDismiss(open, close)
 
   useEffect(() => {
-    if (!open) return
-    panel.current?.focus()
-    const elsewhere = (event: Event) => {
-      if (!root.current?.contains(event.target as Node)) setOpen(false)
-    }
-    const escape = (event: KeyboardEvent) => {
-      if (event.key !== 'Escape') return
-      setOpen(false)
-      button.current?.focus()
-    }
-    document.addEventListener('pointerdown', elsewhere)
-    document.addEventListener('focusin', elsewhere)
-    document.addEventListener('keydown', escape)
-    return () => {
-      document.removeEventListener('pointerdown', elsewhere)
-      document.removeEventListener('focusin', elsewhere)
-      document.removeEventListener('keydown', escape)
-    }
+    if (open) panel.current?.focus()
   }, [open])
 
   const center = { href: centerHref, className: 'cpr-link', onClick: close, children: texts.seeAll }

@@ -4,6 +4,7 @@ import { useEffect, useId, useMemo, useState } from 'react'
 
 import type { PresenceStatus } from '../contract.js'
 
+import { useDismiss } from './dismiss.js'
 import { useConnectionState, useRealtime } from './realtime.js'
 
 /** Somebody of the tenant who is here. */
@@ -57,12 +58,14 @@ export function PresenceIndicator({ awayAfter, className = '' }: PresenceIndicat
   const [away, setAway] = useState(false)
   const hidden = useHidden(awayAfter)
   const id = useId()
+  const { root, button } = useDismiss(open, () => setOpen(false))
   useAway(away || hidden)
 
   const connected = status === 'connected'
   return (
-    <div className={`cpr cpr-presence ${className}`}>
+    <div className={`cpr cpr-presence ${className}`} ref={root}>
       <button
+        ref={button}
         type="button"
         className="cpr-button"
         aria-expanded={open}

@@ -257,6 +257,8 @@ describe('presence', () => {
     server.socket.receive('user:offline', { userId: 'u2', timestamp: at })
     expect(people()).toEqual(['Yo Misma (tú)', 'Beatriz Ausente'])
     await accessible(container)
+    await user.keyboard('{Escape}')
+    expect(screen.queryByRole('list', { name: 'En línea' })).toBeNull()
   })
 
   test('is said by the user, again after each reconnect, and taken back', async () => {

@@ -5,7 +5,7 @@ import { createRealtime, emitAppointmentCreated, RealtimeError } from '../../src
 import { standIn } from './realtime.js'
 
 const key = { apiKey: 'k'.repeat(32) }
-const quiet = { ...key, onError: () => {} }
+const silent = { ...key, onError: () => {} }
 const body = { appointmentId: 'a1', tenantId: 't1' }
 
 afterEach(() => {
@@ -66,7 +66,7 @@ describe('an emit', () => {
       headers: { 'Retry-After': '60' },
       body: { code: 'RATE_LIMITED', error: 'too many' },
     })
-    expect(await createRealtime({ url, ...quiet }).emit('appointments/created', body)).toMatchObject({
+    expect(await createRealtime({ url, ...silent }).emit('appointments/created', body)).toMatchObject({
       ok: false,
       status: 429,
       code: 'RATE_LIMITED',
@@ -79,7 +79,7 @@ describe('an emit', () => {
   test('is not tried again when the server refuses it', async () => {
     const problem = { code: 'NOT_FOUND', error: 'no such appointment in this tenant', field: 'appointmentId' }
     const { url, seen } = await standIn({ status: 404, headers: { 'Content-Type': 'application/problem+json' }, body: problem })
-    expect(await createRealtime({ url, ...quiet }).emit('appointments/created', body)).toMatchObject({
+    expect(await createRealtime({ url, ...silent }).emit('appointments/created', body)).toMatchObject({
       ok: false,
       status: 404,
       ...problem,
@@ -90,13 +90,13 @@ describe('an emit', () => {
 
   test('ends after its timeouts when nobody answers', async () => {
     const { url } = await standIn('hang')
-    const outcome = await createRealtime({ url, ...quiet, timeout: 50, retries: 1 }).emit('appointments/created', body)
+    const outcome = await createRealtime({ url, ...silent, timeout: 50, retries: 1 }).emit('appointments/created', body)
     expect(outcome).toMatchObject({ ok: false, status: 0, code: 'UNREACHABLE', attempts: 2, error: 'no answer within 50 ms' })
   })
 
   test('says what to look at when something else answers at that address', async () => {
     const { url } = await standIn({ status: 200, headers: { 'Content-Type': 'text/html' }, body: '<html>' })
-    expect(await createRealtime({ url, ...quiet }).emit('appointments/created', body)).toMatchObject({
+    expect(await createRealtime({ url, ...silent }).emit('appointments/created', body)).toMatchObject({
       ok: false,
       status: 200,
       error: expect.stringContaining('REALTIME_URL'),
@@ -106,7 +106,7 @@ describe('an emit', () => {
   test('is given up with the signal of the caller, also between two requests', async () => {
     const { url, seen } = await standIn({ status: 503, headers: { 'Retry-After': '5' } })
     const stop = new AbortController()
-    const outcome = createRealtime({ url, ...quiet }).emit('appointments/created', body, { signal: stop.signal })
+    const outcome = createRealtime({ url, ...silent }).emit('appointments/created', body, { signal: stop.signal })
     await vi.waitFor(() => expect(seen).toHaveLength(1))
     stop.abort()
     expect(await outcome).toMatchObject({ ok: false, code: 'ABORTED' })
@@ -156,7 +156,7 @@ describe('a failure', () => {
 
   test('of a body that JSON cannot hold is an outcome, too', async () => {
     const changes = { price: 1n }
-    expect(await createRealtime({ ...nowhere, ...quiet }).emit('appointments/updated', { ...body, changes })).toMatchObject({
+    expect(await createRealtime({ ...nowhere, ...silent }).emit('appointments/updated', { ...body, changes })).toMatchObject({
       ok: false,
       code: 'INVALID',
       attempts: 0,
@@ -203,7 +203,7 @@ describe('a batch', () => {
   })
 
   test('that is empty or too large is refused before it is sent', async () => {
-    const rt = createRealtime({ url: 'http://127.0.0.1:9', ...quiet })
+    const rt = createRealtime({ url: 'http://127.0.0.1:9', ...silent })
     expect(await rt.batch([])).toMatchObject({ ok: false, code: 'INVALID', attempts: 0 })
     expect(await rt.batch(Array(1001).fill({ kind: 'calendar/refresh', tenantId: 't', reason: 'x' }))).toMatchObject({
       ok: false,
