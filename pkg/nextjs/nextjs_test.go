@@ -5,7 +5,6 @@ package nextjs_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -66,7 +65,7 @@ func TestThePackageAgainstTheRealServer(t *testing.T) {
 	cfg, err := config.Parse(map[string]string{"NODE_ENV": "test", "PORT": "0", "DATABASE_URL": database, "NEXTAUTH_SECRET": secret,
 		"NEXTAUTH_URL": "https://citas.example.com", "REALTIME_API_KEY": apiKey, "DRAIN_TIME": "5s"})
 	require.NoError(t, err)
-	server, err := app.New(t.Context(), cfg, app.Options{Version: "test", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	server, err := app.New(t.Context(), cfg, app.Options{Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	world := dbtest.Seed(t, server.Store)
 	require.NoError(t, server.Listen())
