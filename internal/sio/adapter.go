@@ -36,6 +36,13 @@ func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
 	a.rooms.join(string(id), names(rooms)...)
 }
 
+// RestoreSession gives the library's socket the id that it had. Who is restored is decided before the library hears of it,
+// and then the offset that it sees is that id (see Server.sessionFor).
+func (a *adapter) RestoreSession(pid socket.PrivateSessionId, id string) (*socket.Session, error) {
+	return &socket.Session{SessionToPersist: &socket.SessionToPersist{Sid: socket.SocketId(id), Pid: pid,
+		Rooms: types.NewSet[socket.Room]()}}, nil
+}
+
 // Del leaves a room.
 func (a *adapter) Del(id socket.SocketId, room socket.Room) { a.rooms.part(string(id), string(room)) }
 

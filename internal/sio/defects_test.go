@@ -3,6 +3,7 @@ package sio
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -71,8 +72,11 @@ func enter(url string) (l *wsLink, id string, err error) {
 	if err = l.write("0", nil); err == nil {
 		var text string
 		if text, _, err = l.read(wait); err == nil {
-			if id = strings.TrimSuffix(strings.TrimPrefix(text, `0{"sid":"`), `"}`); id != text && id != "" {
-				return l, id, nil
+			var answer struct {
+				SID string `json:"sid"`
+			}
+			if json.Unmarshal([]byte(strings.TrimPrefix(text, "0")), &answer) == nil && answer.SID != "" {
+				return l, answer.SID, nil
 			}
 			err = fmt.Errorf("want CONNECT, got %q", text)
 		}
