@@ -75,6 +75,8 @@ func TestAWrongValueIsOneLineThatNamesTheVariable(t *testing.T) {
 		"EMIT_HTTP":        {"EMIT_HTTP": "perhaps"},
 		"RECHECK_EVERY":    {"RECHECK_EVERY": "2m"},
 		"MAX_PAYLOAD":      {"MAX_PAYLOAD": "10"},
+		"RECOVERY_TIME":    {"RECOVERY_TIME": "2h"},
+		"RECOVERY_BYTES":   {"RECOVERY_BYTES": "100000000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Parse(vars)

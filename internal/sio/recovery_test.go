@@ -517,3 +517,14 @@ func FuzzSessionNames(f *testing.F) {
 		}
 	})
 }
+
+func TestWithoutRecoveryASessionThatIsAskedForIsIgnored(t *testing.T) {
+	t.Parallel()
+	r := serve(t, Options{OnConnect: func(s *Socket) { _ = s.Emit("hello", s.Recovered()) }})
+	c := dial(t, r.url)
+	c.send(`0{"pid":"AAAAAAAAAAAAAAAAAAAAAA","offset":"1"}`)
+	text := c.text()
+	require.True(t, strings.HasPrefix(text, `0{"sid":"`))
+	require.NotContains(t, text, "pid")
+	c.want(`2["hello",false]`)
+}
