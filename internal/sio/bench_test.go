@@ -79,3 +79,14 @@ func BenchmarkEvent(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRemember is what recovery adds to each delivery: the event's place in what is remembered of the socket.
+func BenchmarkRemember(b *testing.B) {
+	l := &line{state: lineDown}
+	r := newRecovery(Options{Recovery: Recovery{Time: 2 * time.Minute}, Now: time.Now}.withDefaults())
+	rec := r.record(false)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = l.send(rec, r.opts.Time, r.opts.Events, nil)
+	}
+}

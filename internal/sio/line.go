@@ -3,6 +3,7 @@ package sio
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -92,16 +93,21 @@ func (l *line) send(r *record, keep time.Duration, most int, packets []*engineio
 	return engineio.ErrClosed
 }
 
-// remember appends and lets go what is too old, gone or too much. The lock is held.
+// remember appends. Where that needs room it first lets go what is too old or gone, and of too much the oldest quarter: in
+// steps, so that each costs few moves. The lock is held.
 func (l *line) remember(r *record, keep time.Duration, most int) {
-	n, since := 0, r.at.Add(-keep)
-	for n < len(l.sent) && (l.sent[n].gone.Load() || l.sent[n].at.Before(since)) {
-		n++
-	}
-	if n = max(n, len(l.sent)-most+1); n > 0 {
-		l.floor = l.sent[n-1].seq
-		clear(l.sent[:n]) // the array stays until append needs a larger one
-		l.sent = l.sent[n:]
+	if len(l.sent) == cap(l.sent) || len(l.sent) >= most {
+		n, since := 0, r.at.Add(-keep)
+		for n < len(l.sent) && (l.sent[n].gone.Load() || l.sent[n].at.Before(since)) {
+			n++
+		}
+		if len(l.sent) >= most {
+			n = max(n, most/4, 1)
+		}
+		if n > 0 && n >= len(l.sent)/4 {
+			l.floor = l.sent[n-1].seq
+			l.sent = slices.Delete(l.sent, 0, n)
+		}
 	}
 	l.sent = append(l.sent, r)
 }

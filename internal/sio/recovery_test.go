@@ -207,7 +207,7 @@ func TestNothingIsLostOrDoubledOrReorderedWhileConnectionsBreak(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const senders, each = 4, 400
-			r := recovering(t, Options{Recovery: Recovery{Events: senders * each}, MaxConnects: 1000})
+			r := recovering(t, Options{Recovery: Recovery{Events: 2 * senders * each}, MaxConnects: 1000})
 			v := &traveller{token: "ana:a"}
 			v.travel(open(t, r.url))
 			require.Equal(t, `"hello" false`, v.next())
