@@ -193,6 +193,7 @@ func (a *App) socketOptions() sio.Options {
 			InBytes: a.cfg.BytesPerSecond, InBurst: 2 * int(a.cfg.MaxPayload), BodyTimeout: a.cfg.BodyTimeout,
 			Logger: a.opts.Logger, Metrics: engineio.NewMetrics(a.opts.Metrics),
 		},
+		Recovery:       sio.Recovery{Time: a.cfg.RecoveryTime, Bytes: a.cfg.RecoveryBytes, Total: a.cfg.RecoveryTotal},
 		MaxAttachments: a.cfg.MaxAttachments, MaxDepth: a.cfg.MaxNesting,
 		ConnectTimeout: a.cfg.ConnectTimeout, Logger: a.opts.Logger, Metrics: sio.NewMetrics(a.opts.Metrics),
 	}

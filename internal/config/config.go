@@ -72,6 +72,9 @@ type Config struct {
 	MaxPayload     int64         `env:"MAX_PAYLOAD" envDefault:"1000000" help:"largest packet or polling body from a client, bytes"`
 	QueueBytes     int           `env:"QUEUE_BYTES" envDefault:"4194304" help:"bytes that may wait for one client before it is closed as too slow"`
 	QueueAge       time.Duration `env:"QUEUE_AGE" envDefault:"30s" help:"how long a packet may wait for one client before it is closed as too slow"`
+	RecoveryTime   time.Duration `env:"RECOVERY_TIME" envDefault:"2m" help:"how long a client whose connection broke may come back to its socket and get what it missed; 0 switches that off"`
+	RecoveryBytes  int           `env:"RECOVERY_BYTES" envDefault:"4194304" help:"bytes of events kept for that of one tenant"`
+	RecoveryTotal  int           `env:"RECOVERY_TOTAL_BYTES" envDefault:"67108864" help:"bytes of events kept for that of all tenants"`
 	MaxConnections int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"connections in all; 0 is unlimited"`
 
 	Limits                string        `env:"LIMITS" envDefault:"on" help:"off switches the rates and the numbers of connections of one address or user off, for benchmarks; sizes and times stay"`
@@ -284,6 +287,12 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.CanaryMaxAge != 0 && c.CanaryMaxAge < 500*time.Millisecond {
 		return problem("CANARY_MAX_AGE", "must be 0 (none) or at least 500ms, not %s", c.CanaryMaxAge)
+	}
+	if c.RecoveryTime < 0 || c.RecoveryTime > time.Hour {
+		return problem("RECOVERY_TIME", "must be at most 1h, or 0 for none, not %s", c.RecoveryTime)
+	}
+	if c.RecoveryBytes < 65536 || c.RecoveryTotal < c.RecoveryBytes {
+		return problem("RECOVERY_BYTES", "must be at least 65536, and RECOVERY_TOTAL_BYTES no less")
 	}
 	if c.MaxPayload < 1024 {
 		return problem("MAX_PAYLOAD", "must be at least 1024 bytes, not %d", c.MaxPayload)

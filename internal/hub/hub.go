@@ -86,6 +86,9 @@ type session struct {
 	socket *sio.Socket
 	events *rate.Limiter // nil: no limit
 
+	before  *session // of a socket that is coming back; nil once it is there
+	editing []string // appointments that the socket was editing when it went
+
 	expiry struct {
 		sync.Mutex
 		timer   *time.Timer // tells of the session's end, then ends it
@@ -116,6 +119,7 @@ func New(d Deps, o Options) (*Hub, error) {
 	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now})
 	so := o.Socket
 	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected
+	so.Recovery.Group, so.Recovery.Restore = tenantOf, restore
 	if o.ArrivalWait > 0 {
 		so.OnOpen = h.opened
 	}

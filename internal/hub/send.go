@@ -81,7 +81,11 @@ func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (in
 }
 
 func (h *Hub) emit(ses *session, event string, payload any) {
-	h.logSend(event, ses.socket.Emit(event, payload))
+	emit := ses.socket.Emit
+	if event == contract.EventConnectionSuccess || event == contract.EventPresenceState { // as connected sends them
+		emit = ses.socket.EmitRenewed
+	}
+	h.logSend(event, emit(event, payload))
 	h.opts.Metrics.sent(event, 1)
 }
 

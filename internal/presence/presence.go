@@ -114,20 +114,21 @@ func (p *Presence) Join(m Member) {
 	}
 }
 
-// Leave forgets a socket and frees what it was editing. When it was the user's last, user:offline follows after the
+// Leave forgets a socket and frees what it was editing, which it returns. When it was the user's last, user:offline follows after the
 // grace, unless the user comes back.
-func (p *Presence) Leave(socketID string) {
+func (p *Presence) Leave(socketID string) (editing []string) {
 	now := p.opts.Now()
 	p.mu.Lock()
 	m, ok := p.sockets[socketID]
 	if !ok {
 		p.mu.Unlock()
-		return
+		return nil
 	}
 	delete(p.sockets, socketID)
 	t := p.tenants[m.TenantID]
 	var stopped []string
 	for id := range m.editing {
+		editing = append(editing, id)
 		if t.stopEditing(id, m.UserID, socketID) {
 			stopped = append(stopped, id)
 		}
@@ -152,6 +153,7 @@ func (p *Presence) Leave(socketID string) {
 	if gone {
 		p.offline(m.TenantID, m.UserID, now)
 	}
+	return editing
 }
 
 func (p *Presence) leaveNow(tenantID, userID string) {
