@@ -91,7 +91,7 @@ func TestAnEmptyDatabaseGetsExactlyWhatPrismaWouldHaveMade(t *testing.T) {
 	defer func() { require.NoError(t, st.Close()) }()
 	applied, err := st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	require.Equal(t, documented(t), actual(t, owner))
 
 	applied, err = st.Migrate(t.Context(), store.MigrateOptions{})
@@ -109,7 +109,7 @@ func TestTheAppsOwnTablesAreNeverTouched(t *testing.T) {
 	defer func() { require.NoError(t, st.Close()) }()
 	applied, err := st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	require.Equal(t, before, actual(t, owner))
 }
 
@@ -122,7 +122,7 @@ func TestADatabaseWithSomeOfTheTablesIsLeftToPrisma(t *testing.T) {
 	defer func() { require.NoError(t, st.Close()) }()
 	applied, err := st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	require.Equal(t, []string{"users PRIMARY KEY (id)", "users.id text null=no default="}, actual(t, owner))
 }
 
@@ -174,7 +174,7 @@ func TestSeveralProcessesMayMigrateAtOnce(t *testing.T) {
 			}
 			wg.Wait()
 			slices.Sort(all)
-			require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, all)
+			require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, all)
 		})
 	}
 }
