@@ -23,6 +23,9 @@ func (v verdict) result() string { return [...]string{"new", "present", "back", 
 
 // pass decides about everybody who came, in batches, and tells those who were away. It returns when to look again.
 func (s *Service) pass(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return retryAfter
+	}
 	if err := s.flush(ctx); err != nil { // what it would find otherwise is older than what is known
 		return retryAfter
 	}
@@ -70,16 +73,18 @@ func (s *Service) decide(ctx context.Context, due map[store.Person]*arrival) {
 	var verdicts map[store.Person]verdict
 	var absences []store.Absence
 	var missed map[store.Owner][]models.NotificationLog
-	err := s.st.InTx(ctx, func(tx *store.Store) error {
+	work, cancel := unbroken(ctx)
+	defer cancel()
+	err := s.st.InTx(work, func(tx *store.Store) error {
 		var seen []store.Seen
 		var err error
-		if verdicts, seen, absences, err = s.judge(ctx, tx, due, now); err != nil {
+		if verdicts, seen, absences, err = s.judge(work, tx, due, now); err != nil {
 			return err
 		}
-		if missed, err = tx.Notifications.Missed(ctx, absences, s.opts.Limit); err != nil {
+		if missed, err = tx.Notifications.Missed(work, absences, s.opts.Limit); err != nil {
 			return err
 		}
-		return tx.LastSeen.Write(ctx, seen)
+		return tx.LastSeen.Write(work, seen)
 	})
 	if err != nil {
 		s.failed(ctx, "look", err)

@@ -21,7 +21,7 @@ const (
 	beatSlack = 5 * time.Second
 	// batch is how many users are looked up at once, and writeBatch how many are written.
 	batch, writeBatch = 200, 1000
-	// flushTime bounds what is written at the end.
+	// flushTime bounds what is written.
 	flushTime = 5 * time.Second
 )
 
@@ -160,7 +160,7 @@ func (s *Service) hurry() {
 	}
 }
 
-// Run looks at who comes and writes who is here and who left, until ctx ends; then it writes what is left, bounded by 5 s.
+// Run looks at who comes and writes who is here and who left, until ctx ends; then it writes who left, bounded by 5 s.
 func (s *Service) Run(ctx context.Context) error {
 	beat := time.NewTicker(s.opts.Beat)
 	defer beat.Stop()
@@ -169,9 +169,7 @@ func (s *Service) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
-			defer cancel()
-			_ = s.flush(last) // logged there
+			_ = s.flush(ctx) // logged there
 			return nil
 		case <-s.wake:
 		case <-retry.C:
@@ -219,6 +217,8 @@ func (s *Service) flush(ctx context.Context) error {
 }
 
 func (s *Service) write(ctx context.Context, seen []store.Seen) error {
+	ctx, cancel := unbroken(ctx)
+	defer cancel()
 	for len(seen) > 0 {
 		n := min(len(seen), writeBatch)
 		if err := s.st.LastSeen.Write(ctx, seen[:n]); err != nil {
@@ -230,11 +230,13 @@ func (s *Service) write(ctx context.Context, seen []store.Seen) error {
 	return nil
 }
 
+// unbroken is for what is written, which a stop does not break off half-way.
+func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+}
+
 // failed logs and counts. Nobody is told: the user has the list.
 func (s *Service) failed(ctx context.Context, part string, err error) {
-	if ctx.Err() != nil {
-		return
-	}
 	s.opts.Metrics.errors.WithLabelValues(part).Inc()
 	s.opts.Logger.ErrorContext(ctx, "users who come back", slog.String("part", part), slog.Any("error", err))
 }
