@@ -99,6 +99,7 @@ type Config struct {
 	UserCacheSize      int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
 	RecheckEvery       time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
 	OfflineGrace       time.Duration `env:"OFFLINE_GRACE" envDefault:"5s" help:"how long after its last socket a user counts as gone"`
+	ReplayLimit        int           `env:"REPLAY_LIMIT" envDefault:"50" help:"how many unread notifications of the last seven days a user who comes back is sent, the newest, oldest first; at most 1000; 0 sends none, and no calendar:refresh"`
 	DedupWindow        time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once; 0 never leaves one out"`
 	Reminders          bool          `env:"REMINDERS" envDefault:"true" help:"send appointment reminders; false leaves it to an external cron that calls /api/cron/send-reminders, or to nobody"`
 	RemindersInterval  time.Duration `env:"REMINDERS_INTERVAL" envDefault:"10s" help:"how often to look for reminders that are due; at most 25s"`
@@ -281,6 +282,9 @@ func (c *Config) checkNumbers() error {
 			name = "USER_CACHE_TTL"
 		}
 		return problem(name, "must be at most 50s: a lost right has to end a connection within a minute")
+	}
+	if c.ReplayLimit < 0 || c.ReplayLimit > 1000 {
+		return problem("REPLAY_LIMIT", "must be 0 to 1000, not %d", c.ReplayLimit)
 	}
 	if c.OfflineGrace < 0 || c.DedupWindow < 0 {
 		return problem("OFFLINE_GRACE and DEDUP_WINDOW", "must not be negative")

@@ -172,9 +172,7 @@ func (w *isolation) emit() {
 		w.s.emit("role", m{"tenantId": tenant, "role": pick(w.rnd, []string{"ADMIN", "MANAGER", "PROFESSIONAL"}), "event": "probe", "data": data})
 	case 4:
 		user := w.pickUser()
-		// Named with its tenant: without one it goes to the tenant that the user's sockets signed in under, which may be the old
-		// one until rights are read again.
-		w.s.emit("user", m{"userId": user, "tenantId": "tenant-" + w.home[user], "event": "probe", "data": m{"of": w.home[user] + "-probe"}})
+		w.s.emit("user", m{"userId": user, "event": "probe", "data": m{"of": w.home[user] + "-probe"}})
 	case 5:
 		user := w.pickUser()
 		w.s.emit("notification", m{"tenantId": tenant, "userId": user, "type": "x", "message": named + "-probe", "data": data})

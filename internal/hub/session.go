@@ -13,6 +13,7 @@ import (
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
+	"github.com/citaplanner/realtime/pkg/engineio"
 )
 
 // Why the hub ends a connection. Reconnects tells whether the unchanged client comes back by itself: it does after a
@@ -79,6 +80,7 @@ func (h *Hub) connected(s *sio.Socket) {
 		}
 	}
 	ses.before = nil
+	h.returned(ses, s.Recovered())
 	h.watchExpiry(ses, now)
 	h.opts.Metrics.sockets.Inc()
 	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))
@@ -91,7 +93,11 @@ func (h *Hub) disconnected(s *sio.Socket, reason string) {
 		return
 	}
 	ses.stopTimers()
-	ses.editing = h.presence.Leave(s.ID())
+	heard := h.opts.Now()
+	if reason == engineio.ClosePingTimeout.Text { // what was sent since the last answer may have reached nobody
+		heard = heard.Add(-h.silence())
+	}
+	ses.editing = h.presence.Lost(s.ID(), heard)
 	h.opts.Metrics.sockets.Dec()
 	h.opts.Metrics.disconnects.WithLabelValues(reason).Inc()
 }
@@ -122,6 +128,28 @@ func (h *Hub) resume(ses *session) {
 	for _, id := range ses.before.editing {
 		h.presence.Edit(ses.socket.ID(), id)
 	}
+}
+
+// returned tells a socket that joined what its user has missed. recovered: Socket.IO's connection state recovery has done so.
+func (h *Hub) returned(ses *session, recovered bool) {
+	if h.deps.Returns == nil {
+		return
+	}
+	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), recovered) {
+		h.emit(ses, e.Name, e.Payload)
+	}
+}
+
+// gone hears from presence who left.
+func (h *Hub) gone(tenantID, userID string, left time.Time) {
+	if h.deps.Returns != nil {
+		h.deps.Returns.Left(tenantID, userID, left, h.stopping.Load())
+	}
+}
+
+// silence is how long a client that is gone without a word counts as there.
+func (h *Hub) silence() time.Duration {
+	return h.opts.Socket.Engine.PingInterval + h.opts.Socket.Engine.PingTimeout
 }
 
 // watchExpiry tells the socket before its session ends, and ends it then.
