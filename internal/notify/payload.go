@@ -63,8 +63,8 @@ func notificationOf(o *occurrence, n *notice) contract.Notification {
 // Replay is notification:new, marked as replayed, made from a row that this server stored: for a user who was away then. It
 // is nil for rows of other parts of the app, which were never sent.
 func Replay(row models.NotificationLog, userID string) (json.RawMessage, error) {
-	var m contract.NotificationMetadata
-	if row.Metadata == nil || json.Unmarshal([]byte(*row.Metadata), &m) != nil || !m.IsRealtime {
+	m, ours := ownMetadata(row)
+	if !ours {
 		return nil, nil
 	}
 	n := contract.Notification{
@@ -78,6 +78,12 @@ func Replay(row models.NotificationLog, userID string) (json.RawMessage, error) 
 		n.Priority = contract.PriorityMedium
 	}
 	return encode(n)
+}
+
+// ownMetadata is the metadata of a row that this server stored; false for other rows, whatever their metadata holds.
+func ownMetadata(row models.NotificationLog) (m contract.NotificationMetadata, ours bool) {
+	ours = row.Metadata != nil && json.Unmarshal([]byte(*row.Metadata), &m) == nil && m.IsRealtime
+	return m, ours
 }
 
 // actorOf is the member that says who did it: null where nobody is named.

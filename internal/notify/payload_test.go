@@ -186,15 +186,15 @@ func (s *scene) replaysWhatWasSent() {
 
 func TestRowsOfOtherPartsOfTheAppAreNotReplayed(t *testing.T) {
 	t.Parallel()
-	text := func(s string) *string { return &s }
-	for _, metadata := range []*string{nil, text(""), text("no JSON"), text("[]"), text("null"), text(`"isRealtime"`), text(`{}`),
-		text(`{"isRealtime":false,"eventType":"x"}`), text(`{"template":"\"isRealtime\":true"}`)} {
+	holding := func(s string) *string { return &s }
+	for _, metadata := range []*string{nil, holding(""), holding("no JSON"), holding("[]"), holding("null"), holding(`"isRealtime"`), holding(`{}`),
+		holding(`{"isRealtime":false,"eventType":"x"}`), holding(`{"template":"\"isRealtime\":true"}`)} {
 		payload, err := notify.Replay(models.NotificationLog{ID: "n", Metadata: metadata}, "u")
 		require.NoError(t, err)
 		require.Nil(t, payload)
 	}
 	payload, err := notify.Replay(models.NotificationLog{ID: "n", Type: "PROMOTION", Message: "<b>", TenantID: "t",
-		CreatedAt: dbtest.Now, Metadata: text(`{"isRealtime":true,"priority":"odd"}`)}, "u")
+		CreatedAt: dbtest.Now, Metadata: holding(`{"isRealtime":true,"priority":"odd"}`)}, "u")
 	require.NoError(t, err)
 	require.Equal(t, `{"id":"n","type":"PROMOTION","message":"<b>","data":null,"userId":"u","tenantId":"t",`+
 		`"createdAt":"2025-11-12T15:04:05.123Z","priority":"medium","replayed":true}`, string(payload))
