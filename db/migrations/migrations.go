@@ -48,6 +48,10 @@ func (s Set) Apply(ctx context.Context, db *sql.DB, log *slog.Logger) (applied [
 		return nil, err
 	}
 	results, err := p.Up(ctx)
+	var partial *goose.PartialError
+	if errors.As(err, &partial) { // it returns no results then
+		results = partial.Applied
+	}
 	for _, r := range results {
 		if r.Error == nil {
 			applied = append(applied, s.name+"/"+r.Source.Path)

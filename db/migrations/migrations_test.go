@@ -21,11 +21,11 @@ func TestASetIsAppliedOnceAndKnowsItsVersion(t *testing.T) {
 	set, log := migrations.Own(false), slog.New(slog.DiscardHandler)
 	_, newest, err := set.Versions(t.Context(), db)
 	require.Error(t, err, "there is no version table, and asking made none")
-	require.EqualValues(t, 3, newest)
+	require.EqualValues(t, 4, newest)
 
 	applied, err := set.Apply(t.Context(), db, log)
 	require.NoError(t, err)
-	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	applied, err = set.Apply(t.Context(), db, log)
 	require.NoError(t, err)
 	require.Empty(t, applied)

@@ -74,4 +74,6 @@ func App() []any {
 }
 
 // Own is one value of every model of the server's own tables.
-func Own() []any { return []any{&Delivery{}, &Recent{}, &IdempotencyKey{}, &Reminder{}, &Occurrence{}} }
+func Own() []any {
+	return []any{&Delivery{}, &Recent{}, &IdempotencyKey{}, &Reminder{}, &Occurrence{}, &LastSeen{}}
+}

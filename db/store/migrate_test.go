@@ -91,7 +91,7 @@ func TestAnEmptyDatabaseGetsExactlyWhatPrismaWouldHaveMade(t *testing.T) {
 	defer func() { require.NoError(t, st.Close()) }()
 	applied, err := st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	require.Equal(t, documented(t), actual(t, owner))
 
 	applied, err = st.Migrate(t.Context(), store.MigrateOptions{})
@@ -109,7 +109,7 @@ func TestTheAppsOwnTablesAreNeverTouched(t *testing.T) {
 	defer func() { require.NoError(t, st.Close()) }()
 	applied, err := st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	require.Equal(t, before, actual(t, owner))
 }
 
@@ -122,7 +122,7 @@ func TestADatabaseWithSomeOfTheTablesIsLeftToPrisma(t *testing.T) {
 	defer func() { require.NoError(t, st.Close()) }()
 	applied, err := st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
-	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, applied)
+	require.Equal(t, []string{"own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, applied)
 	require.Equal(t, []string{"users PRIMARY KEY (id)", "users.id text null=no default="}, actual(t, owner))
 }
 
@@ -174,7 +174,7 @@ func TestSeveralProcessesMayMigrateAtOnce(t *testing.T) {
 			}
 			wg.Wait()
 			slices.Sort(all)
-			require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql"}, all)
+			require.Equal(t, []string{"app/00001_app.sql", "own/00001_own.sql", "own/00002_occurrences.sql", "own/00003_reminders.sql", "own/00004_last_seen.sql"}, all)
 		})
 	}
 }
@@ -210,6 +210,18 @@ func TestMigrateGoesRoundPgBouncer(t *testing.T) {
 	require.ErrorContains(t, err, "DIRECT_URL")
 }
 
+// columnsOf lists the columns of a table in their order.
+func columnsOf(t *testing.T, st *store.Store, table string) []string {
+	t.Helper()
+	rows, err := st.DB(t.Context()).Raw(`SELECT * FROM ` + table).Rows()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	require.NoError(t, rows.Err())
+	return columns
+}
+
 func TestModelsHaveExactlyTheColumnsOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, st *store.Store) {
@@ -220,12 +232,7 @@ func TestModelsHaveExactlyTheColumnsOfTheDatabase(t *testing.T) {
 		for _, model := range slices.Concat(models.App(), models.Own()) {
 			parsed, err := schema.Parse(model, &sync.Map{}, names)
 			require.NoError(t, err)
-			rows, err := st.DB(t.Context()).Raw(`SELECT * FROM ` + names.Quoted(tableOf(model))).Rows()
-			require.NoError(t, err)
-			columns, err := rows.Columns()
-			require.NoError(t, err)
-			require.NoError(t, rows.Close())
-			require.Equal(t, columns, parsed.DBNames, "%T", model)
+			require.Equal(t, columnsOf(t, st, names.Quoted(tableOf(model))), parsed.DBNames, "%T", model)
 		}
 	})
 }

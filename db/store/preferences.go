@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -85,7 +86,7 @@ func (c *preferenceColumns) scan(row pgx.CollectableRow, before ...any) error {
 		&c.EnableWhatsAppNotifications, &c.NotifyAppointmentCreated, &c.NotifyAppointmentUpdated, &c.NotifyAppointmentCancelled,
 		&c.NotifyAppointmentReminder, &c.NotifyScheduleChanges, &c.NotifySystemAlerts}
 	found := make([]*bool, len(flags))
-	dest := append(before, &c.PreferenceID)
+	dest := slices.Concat(before, []any{&c.PreferenceID})
 	for i := range found {
 		dest = append(dest, &found[i])
 	}

@@ -61,6 +61,7 @@ type Store struct {
 	Recent        *Recent
 	Idempotency   *Idempotency
 	Occurrences   *Occurrences
+	LastSeen      *LastSeen
 
 	*core
 	db   *gorm.DB
@@ -190,6 +191,7 @@ func (c *core) bind(db *gorm.DB, inTx bool) *Store {
 	s.Recent = &Recent{s}
 	s.Idempotency = &Idempotency{s}
 	s.Occurrences = &Occurrences{s}
+	s.LastSeen = &LastSeen{s}
 	return s
 }
 

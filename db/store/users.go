@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -186,8 +187,8 @@ func (u *Users) RecipientsOf(ctx context.Context, members []Member) (map[Member]
 	found := make(map[Member]Recipient, len(rows))
 	for _, row := range rows {
 		m := Member{row.TenantID, row.Recipient.ID}
-		if known, ok := found[m]; ok && !known.Portal {
-			continue // users goes before client_users
+		if known, ok := found[m]; ok && !known.Portal || !slices.Contains(members, m) {
+			continue // users goes before client_users; one tenant's answer is none for another's question
 		}
 		r := row.Recipient.recipient()
 		r.Portal = row.Portal == 1

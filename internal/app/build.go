@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/citaplanner/realtime/db/demo"
@@ -25,6 +29,7 @@ import (
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/internal/outbox"
 	"github.com/citaplanner/realtime/internal/reminders"
+	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/internal/telemetry"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -97,10 +102,13 @@ func (a *App) build(ctx context.Context) error {
 		Triggered: triggers.Installed, Metrics: notify.NewMetrics(reg)})
 	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
 	box := inbox.New(a.Store, out, inbox.Options{Now: a.opts.Now, Logger: log, Metrics: inbox.NewMetrics(reg)})
-	a.hub, err = hub.New(hub.Deps{
-		Identity: people, Inbox: box,
-		Appointments: a.Store.Appointments, Missed: left.Missed,
-	}, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
+	links := hub.Deps{Identity: people, Inbox: box, Appointments: a.Store.Appointments, Missed: left.Missed}
+	var back *returning.Service
+	if a.cfg.ReplayLimit > 0 {
+		back = a.newReturning(out)
+		links.Returns = back
+	}
+	a.hub, err = hub.New(links, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
 		MaxPerUser: a.cfg.MaxConnectionsUser, Events: limits.Rate{PerSecond: a.cfg.EventsPerSecond, Burst: a.cfg.EventBurst},
 		Fanout: limits.Rate{PerSecond: a.cfg.FanoutPerSecond, Burst: a.cfg.FanoutBurst}, FanoutQueue: a.cfg.FanoutQueueBytes,
 		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
@@ -116,6 +124,9 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.services = map[string]service{"outbox": left, "notify": a.notify, "identity": watched{people, a.hub}, "memory": trimmer{},
 		"reminders": due}
+	if back != nil {
+		a.services["returning"] = back
+	}
 	a.addDispatcher(triggers, bus, parts)
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
 		Origins: origins, Stats: a.hub, Parts: parts, CronSecret: a.cfg.CronSecret, Reminders: due}
@@ -183,6 +194,17 @@ func (a *App) newReminders(parts map[string]httpapi.Readiness) *reminders.Servic
 	return due
 }
 
+// newReturning makes what tells users who come back what they have missed.
+func (a *App) newReturning(out *sender) *returning.Service {
+	// The same after a restart, where it can be: see returning.Options.Node.
+	node := uuid.NewString()
+	if host, err := os.Hostname(); err == nil && a.cfg.Port != 0 {
+		node = net.JoinHostPort(host, strconv.Itoa(a.cfg.Port))
+	}
+	return returning.New(a.Store, out, notify.Replay, returning.Options{Limit: a.cfg.ReplayLimit, Grace: a.cfg.OfflineGrace,
+		Node: node, Now: a.opts.Now, Logger: a.opts.Logger, Metrics: returning.NewMetrics(a.opts.Metrics)})
+}
+
 func (a *App) socketOptions() sio.Options {
 	handshakes := rateOf{limits.NewKeyed(limits.Rate{PerSecond: a.cfg.HandshakesPerSecond, Burst: a.cfg.HandshakeBurst}, a.opts.Now)}
 	return sio.Options{
@@ -193,6 +215,7 @@ func (a *App) socketOptions() sio.Options {
 			InBytes: a.cfg.BytesPerSecond, InBurst: 2 * int(a.cfg.MaxPayload), BodyTimeout: a.cfg.BodyTimeout,
 			Logger: a.opts.Logger, Metrics: engineio.NewMetrics(a.opts.Metrics),
 		},
+		Recovery:       sio.Recovery{Time: a.cfg.RecoveryTime, Bytes: a.cfg.RecoveryBytes, Total: a.cfg.RecoveryTotal},
 		MaxAttachments: a.cfg.MaxAttachments, MaxDepth: a.cfg.MaxNesting,
 		ConnectTimeout: a.cfg.ConnectTimeout, Logger: a.opts.Logger, Metrics: sio.NewMetrics(a.opts.Metrics),
 	}

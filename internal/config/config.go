@@ -72,6 +72,9 @@ type Config struct {
 	MaxPayload     int64         `env:"MAX_PAYLOAD" envDefault:"1000000" help:"largest packet or polling body from a client, bytes"`
 	QueueBytes     int           `env:"QUEUE_BYTES" envDefault:"4194304" help:"bytes that may wait for one client before it is closed as too slow"`
 	QueueAge       time.Duration `env:"QUEUE_AGE" envDefault:"30s" help:"how long a packet may wait for one client before it is closed as too slow"`
+	RecoveryTime   time.Duration `env:"RECOVERY_TIME" envDefault:"2m" help:"how long a client whose connection broke may come back to its socket and get what it missed; 0 switches that off"`
+	RecoveryBytes  int           `env:"RECOVERY_BYTES" envDefault:"4194304" help:"bytes of events kept for that of one tenant"`
+	RecoveryTotal  int           `env:"RECOVERY_TOTAL_BYTES" envDefault:"67108864" help:"bytes of events kept for that of all tenants"`
 	MaxConnections int           `env:"MAX_CONNECTIONS" envDefault:"0" help:"connections in all; 0 is unlimited"`
 
 	Limits                string        `env:"LIMITS" envDefault:"on" help:"off switches the rates and the numbers of connections of one address or user off, for benchmarks; sizes and times stay"`
@@ -96,6 +99,7 @@ type Config struct {
 	UserCacheSize      int           `env:"USER_CACHE_SIZE" envDefault:"10000" help:"how many user rows are remembered"`
 	RecheckEvery       time.Duration `env:"RECHECK_EVERY" envDefault:"20s" help:"how often the rights of connected users are read again"`
 	OfflineGrace       time.Duration `env:"OFFLINE_GRACE" envDefault:"5s" help:"how long after its last socket a user counts as gone"`
+	ReplayLimit        int           `env:"REPLAY_LIMIT" envDefault:"50" help:"how many unread notifications of the last seven days a user who comes back is sent, the newest, oldest first; at most 1000; 0 sends none, and no calendar:refresh"`
 	DedupWindow        time.Duration `env:"DEDUP_WINDOW" envDefault:"5s" help:"the same notification about the same appointment within this time is sent once; 0 never leaves one out"`
 	Reminders          bool          `env:"REMINDERS" envDefault:"true" help:"send appointment reminders; false leaves it to an external cron that calls /api/cron/send-reminders, or to nobody"`
 	RemindersInterval  time.Duration `env:"REMINDERS_INTERVAL" envDefault:"10s" help:"how often to look for reminders that are due; at most 25s"`
@@ -279,11 +283,20 @@ func (c *Config) checkNumbers() error {
 		}
 		return problem(name, "must be at most 50s: a lost right has to end a connection within a minute")
 	}
+	if c.ReplayLimit < 0 || c.ReplayLimit > 1000 {
+		return problem("REPLAY_LIMIT", "must be 0 to 1000, not %d", c.ReplayLimit)
+	}
 	if c.OfflineGrace < 0 || c.DedupWindow < 0 {
 		return problem("OFFLINE_GRACE and DEDUP_WINDOW", "must not be negative")
 	}
 	if c.CanaryMaxAge != 0 && c.CanaryMaxAge < 500*time.Millisecond {
 		return problem("CANARY_MAX_AGE", "must be 0 (none) or at least 500ms, not %s", c.CanaryMaxAge)
+	}
+	if c.RecoveryTime < 0 || c.RecoveryTime > time.Hour {
+		return problem("RECOVERY_TIME", "must be at most 1h, or 0 for none, not %s", c.RecoveryTime)
+	}
+	if c.RecoveryBytes < 65536 || c.RecoveryTotal < c.RecoveryBytes {
+		return problem("RECOVERY_BYTES", "must be at least 65536, and RECOVERY_TOTAL_BYTES no less")
 	}
 	if c.MaxPayload < 1024 {
 		return problem("MAX_PAYLOAD", "must be at least 1024 bytes, not %d", c.MaxPayload)

@@ -79,6 +79,8 @@ func TestAWrongValueIsOneLineThatNamesTheVariable(t *testing.T) {
 		"REMINDERS_INTERVAL":  {"REMINDERS_INTERVAL": "30s"},
 		"REMINDERS_TOLERANCE": {"REMINDERS_TOLERANCE": "2s"},
 		"CRON_SECRET":         production("CRON_SECRET", "short"),
+		"RECOVERY_TIME":       {"RECOVERY_TIME": "2h"},
+		"RECOVERY_BYTES":      {"RECOVERY_BYTES": "100000000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Parse(vars)

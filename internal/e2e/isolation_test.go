@@ -26,7 +26,7 @@ func TestNoSocketEverReceivesAnythingOfAnotherTenant(t *testing.T) {
 			w.home[u] = tenant
 		}
 	}
-	steps := []func(){w.connect, w.connect, w.disconnect, w.clientEvent, w.clientEvent, w.emit, w.emit, w.emit, w.changeRole, w.move}
+	steps := []func(){w.connect, w.connect, w.disconnect, w.comeBack, w.comeBack, w.clientEvent, w.clientEvent, w.emit, w.emit, w.emit, w.changeRole, w.move}
 	for i := range 400 {
 		steps[rnd.IntN(len(steps))]()
 		if i%20 == 0 {
@@ -37,6 +37,8 @@ func TestNoSocketEverReceivesAnythingOfAnotherTenant(t *testing.T) {
 	w.settle()
 	w.check()
 	require.Positive(t, w.seen, "the test saw traffic")
+	require.Positive(t, w.restored, "clients came back")
+	require.Positive(t, w.refused, "thieves and those with other rights did not")
 }
 
 type isolation struct {
@@ -47,12 +49,16 @@ type isolation struct {
 	home    map[string]string // user → the tenant whose row it is in
 	seen    int
 	probes  int
+
+	restored, refused int
 }
 
 // watched is a socket and the tenant that it signed in under.
 type watched struct {
 	*raw
+	user    string
 	tenant  string
+	role    contract.Role
 	checked int
 }
 
@@ -71,19 +77,62 @@ func (w *isolation) connect() {
 		w.disconnect()
 	}
 	user := w.pickUser()
-	r, err := dial(w.s.url, w.s.token(user))
+	w.join(user, m{"token": w.s.token(user)})
+}
+
+func (w *isolation) join(user string, auth m) *watched {
+	b, err := json.Marshal(auth)
+	require.NoError(w.t, err)
+	r, err := dialAuth(w.s.url, string(b))
 	require.NoError(w.t, err)
 	w.t.Cleanup(r.close)
 	if r.signedIn() != nil {
-		return // moved meanwhile and ended by a re-check
+		return nil // moved meanwhile and ended by a re-check
 	}
 	for _, p := range r.all() {
-		if rest, ok := strings.CutPrefix(p, `2["connection:success",`); ok {
+		if strings.HasPrefix(p, `2["connection:success",`) {
+			var args []json.RawMessage
 			var success contract.ConnectionSuccess
-			require.NoError(w.t, json.Unmarshal([]byte(strings.TrimSuffix(rest, "]")), &success))
-			w.sockets = append(w.sockets, &watched{raw: r, tenant: strings.TrimPrefix(success.TenantID, "tenant-")})
+			require.NoError(w.t, json.Unmarshal([]byte(p[1:]), &args))
+			require.NoError(w.t, json.Unmarshal(args[1], &success))
+			s := &watched{raw: r, user: user, tenant: strings.TrimPrefix(success.TenantID, "tenant-"), role: success.Role}
+			w.sockets = append(w.sockets, s)
+			return s
 		}
 	}
+	return nil
+}
+
+// comeBack breaks a connection and lets its client, or somebody else who knows its private id, ask for the session after
+// something has happened.
+func (w *isolation) comeBack() {
+	if len(w.sockets) == 0 {
+		return
+	}
+	i := w.rnd.IntN(len(w.sockets))
+	before := w.sockets[i]
+	w.sockets = append(w.sockets[:i], w.sockets[i+1:]...)
+	if w.rnd.IntN(2) == 0 { // else the server finds the old connection still there
+		before.close()
+	}
+	for range w.rnd.IntN(6) {
+		pick(w.rnd, []func(){w.emit, w.emit, w.emit, w.changeRole, w.move})()
+	}
+	user := before.user
+	if w.rnd.IntN(3) == 0 {
+		user = w.pickUser()
+	}
+	pid, offset := before.session()
+	after := w.join(user, m{"token": w.s.token(user), "pid": pid, "offset": offset})
+	if after == nil {
+		return
+	}
+	if now, _ := after.session(); now != pid {
+		w.refused++
+		return
+	}
+	w.restored++
+	require.Equal(w.t, []any{before.user, before.tenant, before.role}, []any{after.user, after.tenant, after.role})
 }
 
 func (w *isolation) disconnect() {

@@ -51,6 +51,7 @@ type message struct {
 	Data      json.RawMessage   `json:"data"`
 	Reason    string            `json:"reason"`
 	Active    bool              `json:"active"`
+	Recovered bool              `json:"recovered"`
 	Ack       int               `json:"ack"`
 	Error     string            `json:"error"`
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,7 +25,10 @@ type raw struct {
 }
 
 // dial opens a connection and sends CONNECT with the token; it does not wait for the answer.
-func dial(url, token string) (*raw, error) {
+func dial(url, token string) (*raw, error) { return dialAuth(url, `{"token":"`+token+`"}`) }
+
+// dialAuth is dial with the whole payload of CONNECT.
+func dialAuth(url, auth string) (*raw, error) {
 	conn, res, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/api/socket?EIO=4&transport=websocket", nil)
 	if err != nil {
 		if res != nil {
@@ -36,7 +40,7 @@ func dial(url, token string) (*raw, error) {
 	if _, first, err := conn.ReadMessage(); err != nil || !strings.HasPrefix(string(first), "0{") {
 		return nil, errors.Join(fmt.Errorf("no open packet: %q", first), err)
 	}
-	if err := r.send(`40{"token":"` + token + `"}`); err != nil {
+	if err := r.send("40" + auth); err != nil {
 		return nil, err
 	}
 	go r.read()
@@ -105,6 +109,22 @@ func (r *raw) all() []string {
 }
 
 func (r *raw) close() { _ = r.conn.Close() }
+
+// session is what the JavaScript client would come back with: the private id that CONNECT was answered with, and the last
+// argument of the last event.
+func (r *raw) session() (pid, offset string) {
+	for _, p := range r.all() {
+		var args []json.RawMessage
+		var answer struct{ PID string }
+		switch {
+		case strings.HasPrefix(p, "0") && json.Unmarshal([]byte(p[1:]), &answer) == nil:
+			pid = answer.PID
+		case strings.HasPrefix(p, "2") && json.Unmarshal([]byte(p[1:]), &args) == nil:
+			_ = json.Unmarshal(args[len(args)-1], &offset)
+		}
+	}
+	return pid, offset
+}
 
 func contains(packets []string, prefix string) bool {
 	for _, p := range packets {

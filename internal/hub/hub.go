@@ -9,11 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/inbox"
 	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/outbox"
 	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
 
@@ -38,14 +40,25 @@ type Appointments interface {
 	Exists(ctx context.Context, tenantID, id string) (bool, error)
 }
 
-// Deps are what the hub calls; all are needed, but for Missed.
+// Returns tells users who come back what they have missed; internal/returning satisfies it.
+type Returns interface {
+	// Joined hears of each socket, when it can be sent to, and returns what it has to be sent. recovered says that Socket.IO's
+	// recovery gave it what it missed.
+	Joined(u store.Owner, recovered bool) []returning.Event
+	// Left hears of each user who had the last socket at the time given and did not come back within the grace, or (stopping)
+	// had one when the server stopped.
+	Left(tenantID, userID string, seen time.Time, stopping bool)
+}
+
+// Deps are what the hub calls; all are needed, but for Missed and Returns.
 type Deps struct {
 	Identity     Authenticator
 	Inbox        Inbox
 	Appointments Appointments
 	// Missed lists the events that were committed before a crash and that a socket which joins now still has to get; nil:
 	// nothing.
-	Missed func(tenantID, userID string, role contract.Role) []outbox.Event
+	Missed  func(tenantID, userID string, role contract.Role) []outbox.Event
+	Returns Returns // nil: nobody is told
 }
 
 // Options of New; the zero value is usable.
@@ -74,6 +87,7 @@ type Hub struct {
 	pacer    *pacer
 
 	probing, stuck atomic.Bool // Ready's
+	stopping       atomic.Bool
 
 	mu      sync.Mutex
 	sockets map[string]*session            // by socket id
@@ -85,6 +99,9 @@ type session struct {
 	user   identity.User
 	socket *sio.Socket
 	events *rate.Limiter // nil: no limit
+
+	before  *session // of a socket that is coming back; nil once it is there
+	editing []string // appointments that the socket was editing when it went
 
 	expiry struct {
 		sync.Mutex
@@ -113,9 +130,10 @@ func New(d Deps, o Options) (*Hub, error) {
 	}
 	h := &Hub{deps: d, opts: o, arrivals: newArrivals(), sockets: map[string]*session{}, users: map[string]map[string]*session{}}
 	h.pacer = newPacer(o.Fanout, o.FanoutQueue, o.Now, o.Metrics)
-	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now})
+	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now, Gone: h.gone})
 	so := o.Socket
 	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected
+	so.Recovery.Group, so.Recovery.Restore = tenantOf, restore
 	if o.ArrivalWait > 0 {
 		so.OnOpen = h.opened
 	}
@@ -133,6 +151,7 @@ func (h *Hub) ClientBundle() http.Handler { return h.sio.ClientBundle() }
 // Shutdown refuses new connections, sends what is queued, tells the clients to come back, and waits for all of it, or
 // for ctx.
 func (h *Hub) Shutdown(ctx context.Context) error {
+	h.stopping.Store(true)
 	h.pacer.flush(ctx)
 	err := h.sio.Shutdown(ctx)
 	if perr := h.presence.Stop(ctx); err == nil {

@@ -6,13 +6,15 @@ import (
 
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
 var (
-	_ notify.Broadcaster = (*Hub)(nil)
-	_ presence.Announcer = (*Hub)(nil)
+	_ notify.Broadcaster    = (*Hub)(nil)
+	_ presence.Announcer    = (*Hub)(nil)
+	_ returning.Broadcaster = (*Hub)(nil)
 )
 
 // ToUser sends to the sockets of a user that signed in under that tenant. It returns how many sockets it was queued for.
@@ -32,6 +34,18 @@ func (h *Hub) TenantOf(userID string) (tenantID string, ok bool) {
 		tenantID, ok = ses.user.TenantID, true
 	}
 	return tenantID, ok
+}
+
+// Here reports whether a user has a socket that signed in under the tenant.
+func (h *Hub) Here(tenantID, userID string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, ses := range h.users[userID] {
+		if ses.user.TenantID == tenantID {
+			return true
+		}
+	}
+	return false
 }
 
 // Connected reports whether somebody of a tenant has a socket.
@@ -81,7 +95,11 @@ func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (in
 }
 
 func (h *Hub) emit(ses *session, event string, payload any) {
-	h.logSend(event, ses.socket.Emit(event, payload))
+	emit := ses.socket.Emit
+	if event == contract.EventConnectionSuccess || event == contract.EventPresenceState { // as connected sends them
+		emit = ses.socket.EmitRenewed
+	}
+	h.logSend(event, emit(event, payload))
 	h.opts.Metrics.sent(event, 1)
 }
 

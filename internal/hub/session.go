@@ -13,6 +13,7 @@ import (
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
+	"github.com/citaplanner/realtime/pkg/engineio"
 )
 
 // Why the hub ends a connection. Reconnects tells whether the unchanged client comes back by itself: it does after a
@@ -71,11 +72,15 @@ func (h *Hub) connected(s *sio.Socket) {
 	h.emit(ses, contract.EventConnectionSuccess, contract.ConnectionSuccess{
 		UserID: u.ID, TenantID: u.TenantID, Role: u.Role, Timestamp: contract.At(now)})
 	h.presence.Join(presence.Member{SocketID: s.ID(), UserID: u.ID, TenantID: u.TenantID, Email: u.Email})
-	if h.deps.Missed != nil {
+	if s.Recovered() {
+		h.resume(ses)
+	} else if h.deps.Missed != nil { // a recovered socket has missed nothing
 		for _, m := range h.deps.Missed(u.TenantID, u.ID, u.Role) {
 			h.emit(ses, m.Name, m.Payload)
 		}
 	}
+	ses.before = nil
+	h.returned(ses, s.Recovered())
 	h.watchExpiry(ses, now)
 	h.opts.Metrics.sockets.Inc()
 	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))
@@ -88,9 +93,63 @@ func (h *Hub) disconnected(s *sio.Socket, reason string) {
 		return
 	}
 	ses.stopTimers()
-	h.presence.Leave(s.ID())
+	heard := h.opts.Now()
+	if reason == engineio.ClosePingTimeout.Text { // what was sent since the last answer may have reached nobody
+		heard = heard.Add(-h.silence())
+	}
+	ses.editing = h.presence.Lost(s.ID(), heard)
 	h.opts.Metrics.sockets.Dec()
 	h.opts.Metrics.disconnects.WithLabelValues(reason).Inc()
+}
+
+// tenantOf says by whose account a socket's events are kept for its client to come back (see sio.Recovery).
+func tenantOf(data any) string {
+	if ses, ok := data.(*session); ok {
+		return ses.user.TenantID
+	}
+	return ""
+}
+
+// restore lets a client come back to its socket when the credential that it shows now is worth the same as the one before:
+// what was sent meanwhile was for that user, tenant and role.
+func restore(before, now any) (data any, ok bool) {
+	b, ok := before.(*session)
+	n, ok2 := now.(*session)
+	if !ok || !ok2 || b.user.ID != n.user.ID || b.user.TenantID != n.user.TenantID || b.user.Role != n.user.Role ||
+		b.user.Portal != n.user.Portal {
+		return nil, false
+	}
+	n.before, n.events = b, b.events // coming back is no way to a new limit
+	return n, true
+}
+
+// resume gives a recovered socket back what the page believes to be so: it says it once, and not after each connection.
+func (h *Hub) resume(ses *session) {
+	for _, id := range ses.before.editing {
+		h.presence.Edit(ses.socket.ID(), id)
+	}
+}
+
+// returned tells a socket that joined what its user has missed. recovered: Socket.IO's connection state recovery has done so.
+func (h *Hub) returned(ses *session, recovered bool) {
+	if h.deps.Returns == nil {
+		return
+	}
+	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), recovered) {
+		h.emit(ses, e.Name, e.Payload)
+	}
+}
+
+// gone hears from presence who left.
+func (h *Hub) gone(tenantID, userID string, left time.Time) {
+	if h.deps.Returns != nil {
+		h.deps.Returns.Left(tenantID, userID, left, h.stopping.Load())
+	}
+}
+
+// silence is how long a client that is gone without a word counts as there.
+func (h *Hub) silence() time.Duration {
+	return h.opts.Socket.Engine.PingInterval + h.opts.Socket.Engine.PingTimeout
 }
 
 // watchExpiry tells the socket before its session ends, and ends it then.
@@ -127,6 +186,11 @@ func (s *session) stopTimers() {
 
 // AccountChanged ends the connections of a user whose right has changed; identity calls it.
 func (h *Hub) AccountChanged(id string, now store.Account, found bool) {
+	h.sio.Forget(func(data any) bool {
+		ses, ok := data.(*session)
+		return ok && ses.user.ID == id && (!found || !now.Active || now.TenantID != ses.user.TenantID ||
+			now.Role != ses.user.Role || now.Portal != ses.user.Portal)
+	})
 	for _, ses := range h.sessionsOf(id) {
 		switch {
 		case !found || !now.Active:

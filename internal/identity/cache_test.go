@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -247,7 +248,7 @@ func TestACrowdThatSignsInSharesItsQueries(t *testing.T) {
 		gate := make(chan struct{})
 		p.onQuery(func(context.Context) { <-gate }, nil)
 		var wg sync.WaitGroup
-		for _, id := range append(ids, "nobody") {
+		for _, id := range slices.Concat(ids, []string{"nobody"}) {
 			wg.Go(func() {
 				u, err := s.signIn(id)
 				if id == "nobody" {

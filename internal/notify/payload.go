@@ -1,6 +1,8 @@
 package notify
 
 import (
+	"encoding/json"
+
 	"github.com/citaplanner/realtime/db/models"
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -56,6 +58,32 @@ func notificationOf(o *occurrence, n *notice) contract.Notification {
 		Type: n.eventType, Message: n.message, Data: orNull(n.data), TenantID: o.tenantID, CreatedAt: o.at,
 		Priority: n.priority,
 	}
+}
+
+// Replay is notification:new, marked as replayed, made from a row that this server stored: for a user who was away then. It
+// is nil for rows of other parts of the app, which were never sent.
+func Replay(row models.NotificationLog, userID string) (json.RawMessage, error) {
+	m, ours := ownMetadata(row)
+	if !ours {
+		return nil, nil
+	}
+	n := contract.Notification{
+		ID: row.ID, Type: m.EventType, Message: row.Message, Data: orNull(m.EventData), UserID: userID, TenantID: row.TenantID,
+		CreatedAt: contract.At(row.CreatedAt), Priority: m.Priority, Replayed: true,
+	}
+	if n.Type == "" {
+		n.Type = row.Type
+	}
+	if !n.Priority.Valid() {
+		n.Priority = contract.PriorityMedium
+	}
+	return encode(n)
+}
+
+// ownMetadata is the metadata of a row that this server stored; false for other rows, whatever their metadata holds.
+func ownMetadata(row models.NotificationLog) (m contract.NotificationMetadata, ours bool) {
+	ours = row.Metadata != nil && json.Unmarshal([]byte(*row.Metadata), &m) == nil && m.IsRealtime
+	return m, ours
 }
 
 // actorOf is the member that says who did it: null where nobody is named.

@@ -143,3 +143,59 @@ func TestAnAppointmentsOwnNotesGoOutAndTheClientsDoNot(t *testing.T) {
 		}
 	})
 }
+
+func TestAReplayedNotificationIsTheOneThatWasSentAndSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, e := range emits {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, dbtest.SQLite(t))
+			if e.before != nil {
+				e.before(s)
+			}
+			_, err := e.call(t.Context(), s)
+			require.NoError(t, err)
+			s.replaysWhatWasSent()
+		})
+	}
+}
+
+// replaysWhatWasSent compares each notification:new with what is made of its row.
+func (s *scene) replaysWhatWasSent() {
+	t := s.t
+	sent := map[string]map[string]any{}
+	for _, e := range s.out.take() {
+		if e.Event == contract.EventNotificationNew {
+			var n map[string]any
+			require.NoError(t, json.Unmarshal(e.Payload, &n))
+			sent[n["id"].(string)] = n
+		}
+	}
+	rows := s.world.Notifications()
+	require.Len(t, rows, len(sent))
+	for _, row := range rows {
+		payload, err := notify.Replay(row, row.RecipientID)
+		require.NoError(t, err)
+		var n map[string]any
+		require.NoError(t, json.Unmarshal(payload, &n))
+		require.Equal(t, true, n["replayed"])
+		delete(n, "replayed")
+		require.Equal(t, sent[row.ID], n)
+	}
+}
+
+func TestRowsOfOtherPartsOfTheAppAreNotReplayed(t *testing.T) {
+	t.Parallel()
+	holding := func(s string) *string { return &s }
+	for _, metadata := range []*string{nil, holding(""), holding("no JSON"), holding("[]"), holding("null"), holding(`"isRealtime"`), holding(`{}`),
+		holding(`{"isRealtime":false,"eventType":"x"}`), holding(`{"template":"\"isRealtime\":true"}`)} {
+		payload, err := notify.Replay(models.NotificationLog{ID: "n", Metadata: metadata}, "u")
+		require.NoError(t, err)
+		require.Nil(t, payload)
+	}
+	payload, err := notify.Replay(models.NotificationLog{ID: "n", Type: "PROMOTION", Message: "<b>", TenantID: "t",
+		CreatedAt: dbtest.Now, Metadata: holding(`{"isRealtime":true,"priority":"odd"}`)}, "u")
+	require.NoError(t, err)
+	require.Equal(t, `{"id":"n","type":"PROMOTION","message":"<b>","data":null,"userId":"u","tenantId":"t",`+
+		`"createdAt":"2025-11-12T15:04:05.123Z","priority":"medium","replayed":true}`, string(payload))
+}

@@ -43,7 +43,7 @@ func (s *Service) EmitToTenant(ctx context.Context, in EmitToTenant) (contract.E
 func (s *Service) EmitToUser(ctx context.Context, in EmitToUser) (contract.EmitResult, error) {
 	ids := func() error { return checkAll(maybeID("tenantId", in.TenantID), id("userId", in.UserID)) }
 	return s.raw(ctx, in.Event, in.Data, ids, func(ctx context.Context) (string, event, error) {
-		tenantID, err := s.tenantOf(ctx, in.UserID)
+		tenantID, err := s.tenantOf(ctx, in.TenantID, in.UserID)
 		if err == nil && in.TenantID != "" && tenantID != in.TenantID {
 			err = contract.NewError(contract.CodeNotFound, "user not found")
 		}
@@ -58,10 +58,12 @@ type acquainted interface {
 	Connected(tenantID string) bool
 }
 
-// tenantOf is the tenant of a user or portal user. Who is connected costs no query: half of an emit's CPU (make bench).
-func (s *Service) tenantOf(ctx context.Context, userID string) (string, error) {
-	if known, ok := s.out.(acquainted); ok {
-		if tenantID, ok := known.TenantOf(userID); ok {
+// tenantOf is the tenant of a user or portal user. Where the caller names the tenant under which the user is connected, that
+// costs no query: half of an emit's CPU (make bench). Otherwise the row decides, as it is now: a user who was moved still
+// has the old tenant's sockets for up to a minute.
+func (s *Service) tenantOf(ctx context.Context, named, userID string) (string, error) {
+	if known, ok := s.out.(acquainted); ok && named != "" {
+		if tenantID, ok := known.TenantOf(userID); ok && tenantID == named {
 			return tenantID, nil
 		}
 	}

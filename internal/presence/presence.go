@@ -25,6 +25,9 @@ type Options struct {
 	Grace      time.Duration    // how long after its last socket a user counts as gone; 0 is at once
 	MaxEditing int              // appointments one socket may edit at a time; 0 is DefaultMaxEditing
 	Now        func() time.Time // nil is time.Now
+	// Gone hears of each user whose last socket went at the time given and who did not come back within the grace, and, when
+	// Stop is called, of all who are here. nil: nobody does.
+	Gone func(tenantID, userID string, left time.Time)
 }
 
 // Member is one socket of somebody who is here.
@@ -53,6 +56,7 @@ type user struct {
 	sockets map[string]struct{}
 	status  contract.PresenceStatus // what any of the user's sockets said last
 	since   time.Time               // when status began
+	left    time.Time               // when a socket was last known to be there, of those that are gone
 	leave   *time.Timer             // runs between the last socket's end and the announcement
 }
 
@@ -114,20 +118,24 @@ func (p *Presence) Join(m Member) {
 	}
 }
 
-// Leave forgets a socket and frees what it was editing. When it was the user's last, user:offline follows after the
+// Leave forgets a socket and frees what it was editing, which it returns. When it was the user's last, user:offline follows after the
 // grace, unless the user comes back.
-func (p *Presence) Leave(socketID string) {
+func (p *Presence) Leave(socketID string) (editing []string) { return p.Lost(socketID, p.opts.Now()) }
+
+// Lost is Leave for a socket whose end is noticed late: it was last heard of at the time given.
+func (p *Presence) Lost(socketID string, heard time.Time) (editing []string) {
 	now := p.opts.Now()
 	p.mu.Lock()
 	m, ok := p.sockets[socketID]
 	if !ok {
 		p.mu.Unlock()
-		return
+		return nil
 	}
 	delete(p.sockets, socketID)
 	t := p.tenants[m.TenantID]
 	var stopped []string
 	for id := range m.editing {
+		editing = append(editing, id)
 		if t.stopEditing(id, m.UserID, socketID) {
 			stopped = append(stopped, id)
 		}
@@ -135,6 +143,10 @@ func (p *Presence) Leave(socketID string) {
 	sort.Strings(stopped)
 	u := t.users[m.UserID]
 	delete(u.sockets, socketID)
+	if heard.After(u.left) {
+		u.left = heard
+	}
+	left := u.left
 	gone := len(u.sockets) == 0
 	if gone && p.opts.Grace > 0 && !p.closed {
 		p.leaving.Add(1)
@@ -150,8 +162,9 @@ func (p *Presence) Leave(socketID string) {
 			contract.Editing{UserID: m.UserID, AppointmentID: id})
 	}
 	if gone {
-		p.offline(m.TenantID, m.UserID, now)
+		p.offline(m.TenantID, m.UserID, now, left)
 	}
+	return editing
 }
 
 func (p *Presence) leaveNow(tenantID, userID string) {
@@ -167,12 +180,16 @@ func (p *Presence) leaveNow(tenantID, userID string) {
 		p.mu.Unlock()
 		return
 	}
+	left := u.left
 	p.drop(tenantID, userID)
 	p.mu.Unlock()
-	p.offline(tenantID, userID, now)
+	p.offline(tenantID, userID, now, left)
 }
 
-func (p *Presence) offline(tenantID, userID string, now time.Time) {
+func (p *Presence) offline(tenantID, userID string, now, left time.Time) {
+	if p.opts.Gone != nil {
+		p.opts.Gone(tenantID, userID, left)
+	}
 	p.out.ToTenantExcept(tenantID, "", contract.EventUserOffline,
 		contract.UserOffline{UserID: userID, Timestamp: contract.At(now)})
 }
@@ -222,10 +239,21 @@ func (p *Presence) View(socketID, date, viewType string) {
 
 // Stop ends the grace timers without announcing anything and waits for those that run, or for ctx.
 func (p *Presence) Stop(ctx context.Context) error {
+	now := p.opts.Now()
+	type gone struct {
+		tenant, user string
+		left         time.Time
+	}
+	var all []gone
 	p.mu.Lock()
 	p.closed = true
-	for _, t := range p.tenants {
-		for _, u := range t.users {
+	for tenantID, t := range p.tenants {
+		for userID, u := range t.users {
+			left := u.left
+			if len(u.sockets) > 0 {
+				left = now
+			}
+			all = append(all, gone{tenantID, userID, left})
 			if u.leave != nil && u.leave.Stop() {
 				p.leaving.Done()
 				u.leave = nil
@@ -233,6 +261,11 @@ func (p *Presence) Stop(ctx context.Context) error {
 		}
 	}
 	p.mu.Unlock()
+	if p.opts.Gone != nil {
+		for _, g := range all {
+			p.opts.Gone(g.tenant, g.user, g.left)
+		}
+	}
 	done := make(chan struct{})
 	go func() { p.leaving.Wait(); close(done) }()
 	select {

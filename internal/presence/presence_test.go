@@ -215,3 +215,46 @@ func TestJoinsAndLeavesFromManyGoroutinesLeaveNothing(t *testing.T) {
 		require.Empty(t, p.TenantUsers(fmt.Sprint("t", i)))
 	}
 }
+
+func TestWhoIsGoneIsReportedOnceWithTheTimeOfTheLastSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var mu sync.Mutex
+		var gone []string
+		p, _ := scene(t, presence.Options{Grace: 5 * time.Second, Gone: func(tenant, user string, left time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			gone = append(gone, fmt.Sprint(tenant, " ", user, " ", left.Sub(start)))
+		}})
+		take := func() (out []string) {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			out, gone = gone, nil
+			return out
+		}
+		for _, s := range []string{"s1", "s2", "s3"} {
+			p.Join(member(s, "ana", "t1"))
+		}
+		time.Sleep(10 * time.Second)
+		p.Leave("s1")
+		time.Sleep(50 * time.Second)
+		p.Lost("s2", time.Now().Add(-45*time.Second))
+		p.Lost("s3", time.Now().Add(-46*time.Second))
+		time.Sleep(4 * time.Second)
+		require.Empty(t, take())
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{"t1 ana 15s"}, take())
+
+		p.Join(member("s4", "ana", "t1"))
+		p.Leave("s4")
+		p.Join(member("s5", "ana", "t1"))
+		time.Sleep(time.Minute)
+		require.Empty(t, take(), "a reload")
+		p.Join(member("b1", "ben", "t1"))
+		p.Leave("b1")
+		time.Sleep(time.Second)
+		require.NoError(t, p.Stop(t.Context()))
+		require.ElementsMatch(t, []string{"t1 ana 2m7s", "t1 ben 2m6s"}, take(), "at a stop everybody")
+	})
+}

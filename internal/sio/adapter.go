@@ -20,7 +20,7 @@ func (adapters) New(nsp socket.Namespace) socket.Adapter {
 }
 
 // adapter is what the library knows of rooms: the same as rooms. Everything that the library's adapter does by its own
-// maps is overridden; what is left of it are the emitter and the parts for clusters and recovery, which do nothing.
+// maps is overridden; what is left of it are the emitter and the parts for clusters, which do nothing.
 //
 // Our own sends do not pass here (see Server.Broadcast): this is for what the library itself, or code that holds one of
 // its objects, may ask.
@@ -34,6 +34,13 @@ var _ socket.Adapter = (*adapter)(nil)
 // AddAll joins. The library joins a new socket to its own room before the socket is known here: that needs no entry.
 func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
 	a.rooms.join(string(id), names(rooms)...)
+}
+
+// RestoreSession gives the library's socket the id that it had. Who is restored is decided before the library hears of it,
+// and then the offset that it sees is that id (see attempt.session).
+func (a *adapter) RestoreSession(pid socket.PrivateSessionId, id string) (*socket.Session, error) {
+	return &socket.Session{SessionToPersist: &socket.SessionToPersist{Sid: socket.SocketId(id), Pid: pid,
+		Rooms: types.NewSet[socket.Room]()}}, nil
 }
 
 // Del leaves a room.

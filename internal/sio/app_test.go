@@ -87,11 +87,13 @@ func (a *appState) control(engine http.Handler, members func() int,
 }
 
 // ourApp is the application on our server.
-func ourApp(t *testing.T) (url string) {
+func ourApp(t *testing.T, recovery ...Recovery) (url string) {
 	t.Helper()
+	recovery = append(recovery, Recovery{}) // none
 	a := newAppState()
 	var srv *Server
 	srv, err := New(Options{
+		Recovery: recovery[0],
 		Authenticate: func(_ context.Context, hs Handshake) (any, *ConnectError) {
 			token, _ := hs.Auth["token"].(string)
 			return token, nil

@@ -8,9 +8,14 @@ import (
 )
 
 // BenchmarkBroadcast is one broadcast of 200 bytes to 200 WebSocket clients, which read it in this process too.
-func BenchmarkBroadcast(b *testing.B) {
+func BenchmarkBroadcast(b *testing.B) { benchmarkBroadcast(b, Recovery{}) }
+
+// BenchmarkBroadcastRecovery is the same with what clients may come back for.
+func BenchmarkBroadcastRecovery(b *testing.B) { benchmarkBroadcast(b, Recovery{Time: 2 * time.Minute}) }
+
+func benchmarkBroadcast(b *testing.B, recovery Recovery) {
 	const clients = 200
-	srv, err := New(Options{OnConnect: func(s *Socket) { s.Join("all") }})
+	srv, err := New(Options{Recovery: recovery, OnConnect: func(s *Socket) { s.Join("all") }})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,5 +77,16 @@ func BenchmarkEvent(b *testing.B) {
 		if _, _, err := l.read(wait); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkRemember is what recovery adds to each delivery: the event's place in what is remembered of the socket.
+func BenchmarkRemember(b *testing.B) {
+	l := &line{state: lineDown}
+	r := newRecovery(Options{Recovery: Recovery{Time: 2 * time.Minute}, Now: time.Now}.withDefaults())
+	rec := r.record(false)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = l.send(rec, r.opts.Time, r.opts.Events, nil)
 	}
 }

@@ -32,7 +32,10 @@ func (s *Server) Broadcast(t Target, event string, args ...any) (sockets int, er
 }
 
 // Encoded is an event, framed once for any number of sockets.
-type Encoded struct{ packets []*engineio.Packet }
+type Encoded struct {
+	packets []*engineio.Packet
+	record  *record // nil without recovery
+}
 
 // Size is the number of bytes that it holds.
 func (m Encoded) Size() int {
@@ -48,14 +51,23 @@ func (s *Server) Encode(namespace, event string, args ...any) (Encoded, error) {
 	if namespace == "" {
 		namespace = "/"
 	}
+	return s.encode(namespace, false, event, args)
+}
+
+func (s *Server) encode(namespace string, renewed bool, event string, args []any) (Encoded, error) {
+	r := s.recovery.record(renewed)
+	if r != nil {
+		args = append(slices.Clip(args), r.offset())
+	}
 	ps, err := encodeEvent(namespace, nil, event, args)
 	if err != nil {
 		s.opts.Metrics.encodeErrors.Inc()
 	}
-	return Encoded{ps}, err
+	return Encoded{ps, r}, err
 }
 
-// Recipients lists the sockets of a target as it is now.
+// Recipients lists the sockets of a target as it is now. Among them are, for Send alone, those that stand for clients which
+// are away and may come back: nothing but ID, Namespace and Data may be asked of these.
 func (s *Server) Recipients(t Target) []*Socket {
 	if t.Namespace == "" {
 		t.Namespace = "/"
@@ -66,20 +78,23 @@ func (s *Server) Recipients(t Target) []*Socket {
 	}
 	var all []*Socket
 	if t.All {
-		all = sp.rooms.all()
+		all = sp.rooms.everybody()
 	} else {
-		all = sp.rooms.in(t.Rooms)
+		all = sp.rooms.reach(t.Rooms)
 	}
 	return slices.DeleteFunc(all, func(sock *Socket) bool {
 		return sock.id == t.Except || t.Only != nil && !t.Only(sock)
 	})
 }
 
-// Send is the last half of Broadcast: it queues an event for sockets and returns for how many. Those that are gone, or too
-// slow, do not count.
+// Send is the last half of Broadcast: it queues an event for sockets and returns for how many. Those that are gone or away,
+// or too slow, do not count.
 func (s *Server) Send(m Encoded, to []*Socket) (sockets int) {
+	if m.record != nil && len(to) > 0 {
+		s.recovery.keep(m.record, m.packets, to[0].line.group)
+	}
 	for _, sock := range to {
-		if sock.send(m.packets...) == nil {
+		if sock.deliver(m) == nil {
 			sockets++
 		}
 	}

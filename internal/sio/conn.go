@@ -29,6 +29,7 @@ type conn struct {
 	joined  []*Socket
 	attempt *attempt    // the CONNECT under way
 	gone    []departure // sockets whose OnDisconnect is due at the end of the step
+	lost    bool        // it ends by accident: its sockets' clients may come back (see Recovery)
 	why     string      // our own reason for ending the connection, instead of the transport's
 	leaving bool        // nothing that still comes in counts
 	closed  bool        // the end was handed up
@@ -162,6 +163,9 @@ func (c *conn) departed(s *Socket, reason string) {
 	if c.why != "" {
 		reason = c.why
 	}
+	if s.line != nil {
+		s.line.down()
+	}
 	c.joined = slices.DeleteFunc(c.joined, func(other *Socket) bool { return other == s })
 	c.gone = append(c.gone, departure{s, reason})
 	c.done()
@@ -174,11 +178,24 @@ func (c *conn) settle() {
 		c.gone = c.gone[1:]
 		d.socket.dropAcks()
 		c.guard("OnDisconnect", func() { c.srv.opts.OnDisconnect(d.socket, d.reason) })
+		if s := d.socket; s.line != nil {
+			c.srv.recovery.left(s.line, s.space.rooms.standIn(s))
+		}
 		if len(c.joined) == 0 && !c.leaving && !c.closed {
 			c.timer.Reset(c.srv.opts.ConnectTimeout)
 		}
 	}
 	c.gone = nil
+}
+
+// supersede is a step: the client has come back on another connection, before this one was known to be broken.
+func (c *conn) supersede() {
+	defer c.settle()
+	if c.leaving || c.why != "" {
+		return
+	}
+	c.lost = true
+	c.leave(closedSuperseded)
 }
 
 // expire is a step: the time to join a namespace is over.
@@ -192,6 +209,7 @@ func (c *conn) expire() {
 func (c *conn) end(reason engineio.CloseReason) {
 	c.timer.Stop()
 	c.arrive()
+	c.lost = !c.leaving && returning[reason.Code]
 	c.leaving, c.closed = true, true
 	c.dec.partial = nil
 	c.Emit("close", reason.Text, nil)

@@ -40,6 +40,10 @@ var (
 // attempt is a CONNECT packet on its way through the library.
 type attempt struct {
 	auth    map[string]any
+	data    any   // Authenticate's
+	line    *line // nil without recovery
+	back    bool  // the line is one that the client had
+	refusal *ConnectError
 	refused bool    // a CONNECT_ERROR is being written
 	socket  *Socket // who joined
 }
@@ -68,13 +72,51 @@ func (c *conn) connect(p *parser.Packet) {
 	}
 	c.attempt = &attempt{}
 	c.attempt.auth, _ = p.Data.(map[string]any)
-	c.hand(&parser.Packet{Type: parser.CONNECT, Nsp: p.Nsp}) // → Server.admit → Write, or Server.connected
-	s := c.attempt.socket
+	c.decide(sp)
+	// → Server.admit → Write, or Server.connected
+	c.hand(&parser.Packet{Type: parser.CONNECT, Nsp: p.Nsp, Data: c.attempt.session()})
+	a := c.attempt
 	c.attempt = nil
-	if s != nil {
-		c.join(s)
+	switch {
+	case a.socket != nil:
+		c.join(a.socket)
+	case a.back:
+		c.srv.recovery.left(a.line, nil)
 	}
 	c.arrive()
+}
+
+// decide finds out who is connecting, and whether it is a client that comes back for its session: then with the rights that
+// it has now.
+func (c *conn) decide(sp *space) {
+	a, r := c.attempt, c.srv.recovery
+	if a.data, a.refusal = c.authenticate(sp.name); a.refusal != nil || r == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.srv.opts.AuthTimeout)
+	defer cancel()
+	if l, data := r.restore(ctx, sp, a.auth, a.data); l != nil {
+		a.line, a.data, a.back = l, data, true
+		return
+	}
+	a.line = r.open(sp, a.data)
+}
+
+// session is what the library reads as the client's wish to be restored, to make its socket with the id that it had.
+func (a *attempt) session() any {
+	if !a.back {
+		return nil
+	}
+	return map[string]any{"pid": "restored", "offset": a.line.id}
+}
+
+// answer is the CONNECT packet of a session: what the library writes, but for the private id, which is ours.
+func (a *attempt) answer(nsp string) ([]*engineio.Packet, error) {
+	e, err := encode(parser.CONNECT, nsp, nil, struct {
+		SID string `json:"sid"`
+		PID string `json:"pid"`
+	}{a.line.id, a.line.pid.String()})
+	return e.packets(), err
 }
 
 // flooding counts a CONNECT packet and tells whether there were too many: each one may cost a query.
@@ -96,15 +138,18 @@ func (s *Server) admit(ls *socket.Socket, next func(*socket.ExtendedError)) {
 		next(socket.NewExtendedError(refusedBroken.Message, nil))
 		return
 	}
-	data, refusal := c.authenticate(ls.Nsp().Name())
-	if refusal != nil {
-		c.attempt.refused = true
-		next(socket.NewExtendedError(refusal.Message, encodable(s, refusal.Data)))
+	a := c.attempt
+	if a.refusal != nil {
+		a.refused = true
+		next(socket.NewExtendedError(a.refusal.Message, encodable(s, a.refusal.Data)))
 		return
 	}
-	sock := &Socket{id: string(ls.Id()), lib: ls, conn: c, space: s.spaces[ls.Nsp().Name()]}
-	sock.SetData(data)
-	c.attempt.socket = sock
+	sock := &Socket{id: string(ls.Id()), lib: ls, conn: c, space: s.spaces[ls.Nsp().Name()], line: a.line, recovered: a.back}
+	sock.SetData(a.data)
+	if a.line != nil && !a.back {
+		a.line.id = sock.id
+	}
+	a.socket = sock
 	next(nil)
 }
 
@@ -159,6 +204,10 @@ func (c *conn) join(s *Socket) {
 	c.timer.Stop()
 	c.joined = append(c.joined, s)
 	s.connected.Store(true)
+	if s.line != nil {
+		c.srv.recovery.joined(s.line, s)
+		s.line.up(c.eng)
+	}
 	s.space.rooms.enter(s)
 	if len(c.srv.spaces) == 1 {
 		c.eng.ReleaseHandshake() // headers and cookies: kilobytes, and secrets

@@ -3,6 +3,7 @@ package sio
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,11 +47,14 @@ func TestDefect02CrashByOnePacket(t *testing.T) {
 		t.Run(form, func(t *testing.T) { ours(t, 3, s) })
 	}
 }
-func TestDefect03PanicInAnEventHandler(t *testing.T)             { ours(t, 3, defect03) }
-func TestDefect04LostPacketsAfterPreparedFrame(t *testing.T)     { ours(t, 3, defect04) }
-func TestDefect05EventsReordered(t *testing.T)                   { ours(t, 3, defect05) }
-func TestDefect06QuickConnectIsLost(t *testing.T)                { ours(t, 2, defect06) }
-func TestDefect07RecoveryPanicsAtStart(t *testing.T)             { ours(t, 1, defect07) }
+func TestDefect03PanicInAnEventHandler(t *testing.T)         { ours(t, 3, defect03) }
+func TestDefect04LostPacketsAfterPreparedFrame(t *testing.T) { ours(t, 3, defect04) }
+func TestDefect05EventsReordered(t *testing.T)               { ours(t, 3, defect05) }
+func TestDefect06QuickConnectIsLost(t *testing.T)            { ours(t, 2, defect06) }
+func TestDefect07RecoveryPanicsAtStart(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, defect07(ourApp(t, Recovery{Time: time.Minute})))
+}
 func TestDefect08ChunkedPostWithoutLimit(t *testing.T)           { ours(t, 1, defect08) }
 func TestDefect09LargePollingPacketDropped(t *testing.T)         { ours(t, 1, defect09large) }
 func TestDefect09InvalidPollingPayloadKept(t *testing.T)         { ours(t, 1, defect09invalid) }
@@ -71,8 +75,11 @@ func enter(url string) (l *wsLink, id string, err error) {
 	if err = l.write("0", nil); err == nil {
 		var text string
 		if text, _, err = l.read(wait); err == nil {
-			if id = strings.TrimSuffix(strings.TrimPrefix(text, `0{"sid":"`), `"}`); id != text && id != "" {
-				return l, id, nil
+			var answer struct {
+				SID string `json:"sid"`
+			}
+			if json.Unmarshal([]byte(strings.TrimPrefix(text, "0")), &answer) == nil && answer.SID != "" {
+				return l, answer.SID, nil
 			}
 			err = fmt.Errorf("want CONNECT, got %q", text)
 		}
@@ -253,16 +260,31 @@ func defect06(url string) string {
 	return ""
 }
 
-// defect07: a client that offers a session to recover. On the bare library the option for it ends the process.
+// defect07: with recovery on, a client comes back to its session. On the bare library the option for it ends the process.
 func defect07(url string) string {
-	l, err := openWS(url)
-	if err != nil {
-		return err.Error()
+	auth, answers := "", [2]string{}
+	for i := range answers {
+		l, err := openWS(url)
+		if err != nil {
+			return err.Error()
+		}
+		defer l.close()
+		_ = l.write("0"+auth, nil)
+		if answers[i], _, err = l.read(wait); err != nil {
+			return err.Error()
+		}
+		_ = l.write(`2["shout",1]`, nil)
+		heard, _, err := l.read(wait)
+		var args []any
+		var session struct{ PID string }
+		if json.Unmarshal([]byte(strings.TrimPrefix(heard, "2")), &args) != nil || len(args) != 3 ||
+			json.Unmarshal([]byte(answers[i][1:]), &session) != nil {
+			return fmt.Sprintf("got %q and %q, %v", answers[i], heard, err)
+		}
+		auth = fmt.Sprintf(`{"pid":%q,"offset":%q}`, session.PID, args[2])
 	}
-	defer l.close()
-	_ = l.write(`0{"pid":"some","offset":"thing"}`, nil)
-	if text, _, err := l.read(wait); !strings.HasPrefix(text, `0{"sid":"`) || strings.Contains(text, "pid") {
-		return fmt.Sprintf("got %q, %v", text, err)
+	if answers[0] != answers[1] {
+		return fmt.Sprintf("%s came back as %s", answers[0], answers[1])
 	}
 	return ""
 }

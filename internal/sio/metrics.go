@@ -11,6 +11,10 @@ type Metrics struct {
 	kicks         *prometheus.CounterVec
 	ackTimeouts   prometheus.Counter
 	broadcastSize prometheus.Histogram
+
+	recoveries       *prometheus.CounterVec
+	recoveryBytes    prometheus.Gauge
+	recoverySessions prometheus.Gauge
 }
 
 // NewMetrics makes the collectors and registers them with reg, where there is one.
@@ -28,8 +32,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Acknowledgements that did not come in time."}),
 		broadcastSize: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "realtime_sio_broadcast_sockets",
 			Help: "Recipients of a broadcast.", Buckets: []float64{0, 1, 10, 100, 1000, 10000, 100000}}),
+		recoveries: counters("realtime_sio_recoveries_total", "Clients that came back for their session, by result "+
+			"(restored; or a new socket because of: unknown, malformed, rights, missed, busy).", "result"),
+		recoveryBytes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_sio_recovery_bytes",
+			Help: "Bytes of events kept for clients that may come back."}),
+		recoverySessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_sio_recovery_sessions",
+			Help: "Sessions whose clients are away and may come back."}),
 	}
 	if reg != nil {
+		reg.MustRegister(m.recoveries, m.recoveryBytes, m.recoverySessions)
 		reg.MustRegister(m.connects, m.refusals, m.panics, m.encodeErrors, m.kicks, m.ackTimeouts, m.broadcastSize)
 	}
 	return m

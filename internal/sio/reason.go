@@ -21,6 +21,8 @@ var (
 	closedFlood = engineio.CloseReason{Code: "connect_flood", Text: "forced server close", Reconnects: true}
 	// CONNECT after DISCONNECT on a connection whose handshake is forgotten: the client comes back with a new one.
 	closedRejoin = engineio.CloseReason{Code: "rejoin", Text: "transport close", Reconnects: true}
+	// The client is back on another connection, for the session of this one.
+	closedSuperseded = engineio.CloseReason{Code: "superseded", Text: "transport close", Reconnects: true}
 	// OnConnect panicked: nobody knows what the socket's state is.
 	closedPanic = engineio.CloseReason{Code: "callback_panic", Text: "forced server close", Reconnects: true}
 )

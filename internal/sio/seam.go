@@ -85,6 +85,12 @@ var _ engine.Socket = (*conn)(nil)
 
 // Write sends what the library itself writes: a CONNECT, CONNECT_ERROR or DISCONNECT packet.
 func (c *conn) Write(r io.Reader, _ *packet.Options, _ engine.SendCallback) engine.Socket {
+	if a := c.attempt; a != nil && a.socket != nil && a.line != nil { // CONNECT: once an attempt has a socket, nothing else
+		if ps, err := a.answer(a.socket.space.name); err == nil {
+			_ = c.eng.Send(ps...)
+		}
+		return c
+	}
 	switch b := r.(type) {
 	case *types.StringBuffer:
 		_ = c.eng.Send(engineio.NewText(b.Bytes())) // an error means that the connection is ending: Close follows

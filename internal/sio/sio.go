@@ -44,6 +44,9 @@ type Options struct {
 	// AuthTimeout bounds the context of Authenticate. Default 10 s.
 	AuthTimeout time.Duration
 
+	// Recovery of sockets whose connection broke. Default: none.
+	Recovery Recovery
+
 	// OnOpen hears of a connection before its first packet. What it returns as opened is there for Authenticate, as long as
 	// the connection's Handshake is; arrived runs once: when the client has joined a namespace, was refused or went away.
 	// Both may be nil. Default: nothing.
@@ -77,6 +80,7 @@ func (o Options) withDefaults() Options {
 	positive(&o.ConnectTimeout, 45*time.Second)
 	positive(&o.AuthTimeout, 10*time.Second)
 	positive(&o.Engine.MaxPayload, 1_000_000)
+	positive(&o.Engine.QueueBytes, 4<<20)
 	positive(&o.MaxBinary, o.Engine.MaxPayload)
 	if o.Authenticate == nil {
 		o.Authenticate = func(context.Context, Handshake) (any, *ConnectError) { return nil, nil }
@@ -118,10 +122,13 @@ type Server struct {
 	context *types.HttpContext // shared by all connections, see sharedContext
 	bound   engine.BaseServer  // where the library waits for connections
 	spaces  map[string]*space  // by name; never changes after New
+
+	recovery *recovery // nil: off
 }
 
 // space is a namespace: the library's and our rooms of it.
 type space struct {
+	srv   *Server
 	name  string
 	lib   socket.Namespace
 	rooms *rooms
@@ -130,10 +137,14 @@ type space struct {
 // New returns a server that serves at once. It fails on an impossible namespace name.
 func New(o Options) (*Server, error) {
 	s := &Server{opts: o.withDefaults(), context: sharedContext(), spaces: map[string]*space{}}
+	s.recovery = newRecovery(s.opts)
 	so := socket.DefaultServerOptions()
 	so.SetParser(codec{failed: s.encodeFailed})
 	so.SetAdapter(adapters{})
 	so.SetServeClient(false)
+	if s.recovery != nil { // for the ids alone (adapter.RestoreSession): the rest of it is ours
+		so.SetConnectionStateRecovery(&socket.ConnectionStateRecovery{})
+	}
 	// The library's own timer closes a connection beside its order and leaves a ghost when a CONNECT is being handled:
 	// conn.expire does it in order.
 	so.SetConnectTimeout(math.MaxInt64)
@@ -156,7 +167,7 @@ func New(o Options) (*Server, error) {
 		if err := ns.On("connection", s.connected); err != nil {
 			return nil, fmt.Errorf("sio: listen to namespace %q: %w", name, err)
 		}
-		s.spaces[name] = &space{name: name, lib: ns, rooms: a.rooms}
+		s.spaces[name] = &space{srv: s, name: name, lib: ns, rooms: a.rooms}
 	}
 	s.engine = engineio.NewServer(handler{s}, s.opts.Engine)
 	return s, nil
@@ -168,6 +179,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.Se
 // Shutdown refuses new connections, sends what is queued, closes every connection so that its client comes back
 // elsewhere, and waits until every OnDisconnect has returned, or for ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.recovery.stop()
 	if err := s.engine.Shutdown(ctx); err != nil {
 		return fmt.Errorf("sio: shut down: %w", err)
 	}

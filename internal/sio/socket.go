@@ -17,6 +17,8 @@ type Socket struct {
 	space     *space
 	data      atomic.Pointer[any]
 	connected atomic.Bool
+	line      *line // nil without recovery
+	recovered bool
 	pending   atomic.Int64   // acknowledgements that the client owes
 	event     *parser.Packet // the EVENT under way; belongs to the connection's step
 
@@ -49,6 +51,9 @@ func (s *Socket) RemoteAddr() string { return s.conn.eng.RemoteAddr() }
 // Connected is true from before OnConnect until before OnDisconnect.
 func (s *Socket) Connected() bool { return s.connected.Load() }
 
+// Recovered tells that the client has come back to the socket that it had (see Recovery): it has missed nothing.
+func (s *Socket) Recovered() bool { return s.recovered }
+
 // Join puts the socket into rooms. A socket that is gone joins nothing.
 func (s *Socket) Join(rooms ...string) { s.space.rooms.join(s.id, rooms...) }
 
@@ -64,13 +69,34 @@ func (s *Socket) Rooms() []string {
 // Emit sends an event. It never blocks. The error tells of a call that could never work: a reserved name, or what JSON
 // cannot say. A socket that is gone, or goes meanwhile, is no error: what is sent to it is lost, as on any network.
 func (s *Socket) Emit(event string, args ...any) error {
-	ps, err := encodeEvent(s.space.name, nil, event, args)
+	return s.emit(false, event, args)
+}
+
+// EmitRenewed is Emit for what OnConnect sends to every socket, a recovered one too: it is not kept for a client that comes
+// back, which would get it twice.
+func (s *Socket) EmitRenewed(event string, args ...any) error {
+	return s.emit(true, event, args)
+}
+
+func (s *Socket) emit(renewed bool, event string, args []any) error {
+	m, err := s.space.srv.encode(s.space.name, renewed, event, args)
 	if err != nil {
-		s.conn.srv.opts.Metrics.encodeErrors.Inc()
 		return err
 	}
-	_ = s.send(ps...)
+	if m.record != nil {
+		s.space.srv.recovery.keep(m.record, m.packets, s.line.group)
+	}
+	_ = s.deliver(m)
 	return nil
+}
+
+// deliver queues an event, and remembers it where its client may have to come back for it.
+func (s *Socket) deliver(m Encoded) error {
+	if m.record == nil {
+		return s.send(m.packets...)
+	}
+	o := &s.space.srv.recovery.opts
+	return s.line.send(m.record, o.Time, o.Events, m.packets)
 }
 
 // send queues frames that belong together.

@@ -17,7 +17,7 @@ func ServerEventTypes() []EventType {
 	}
 	return []EventType{
 		one(EventConnectionSuccess, ConnectionSuccess{}, "To the socket itself, once it is signed in."),
-		one(EventNotificationNew, Notification{}, "To the user: a notification that is stored under its id. It may come twice after a crash; the id is the same."),
+		one(EventNotificationNew, Notification{}, "To the user: a notification that is stored under its id. It may come twice after a crash; the id is the same. replayed is true where it was missed: the user comes back."),
 		one(EventNotificationReadSuccess, NotificationRead{}, "To the user, on every device: a notification is read."),
 		one(EventNotificationReadError, NotificationReadError{}, "To the sender: a notification could not be marked as read."),
 		one(EventNotificationReadAllSuccess, NotificationReadAll{}, "To the user, on every device: all notifications are read."),
@@ -30,7 +30,7 @@ func ServerEventTypes() []EventType {
 		one(EventAppointmentReminder, AppointmentReminder{}, "To the professional, and to the client's portal user where there is one: an appointment is near."),
 		one(EventScheduleUpdated, ScheduleUpdated{}, "To the tenant: a professional's working hours changed."),
 		one(EventScheduleConflict, ScheduleConflict{}, "To the roles ADMIN and MANAGER of the tenant: hours or appointments collide."),
-		one(EventCalendarRefresh, CalendarRefresh{}, "To the tenant: calendars should load anew."),
+		one(EventCalendarRefresh, CalendarRefresh{}, "To the tenant, or (reason reconnected) to a user who comes back: calendars should load anew."),
 		one(EventSystemAlert, SystemAlert{}, "To the tenant, or to one role of it: a message from the system."),
 		one(EventUserOnline, UserOnline{}, "To the others of the tenant: the user's first socket has come."),
 		one(EventUserOffline, UserOffline{}, "To the tenant: the user's last socket has been gone for a short while."),

@@ -3,7 +3,8 @@ package contract
 import "encoding/json"
 
 // Notification is the payload of notification:new. Type is the name of the event that it is about, or the caller's own;
-// Data is what belongs to it: of an appointment's event, the members of Appointment.
+// Data is what belongs to it: of an appointment's event, the members of Appointment. Replayed is there, and true, where the
+// user was away when it was stored.
 type Notification struct {
 	ID        string          `json:"id"`
 	Type      string          `json:"type"`
@@ -13,6 +14,7 @@ type Notification struct {
 	TenantID  string          `json:"tenantId"`
 	CreatedAt Time            `json:"createdAt"`
 	Priority  Priority        `json:"priority"`
+	Replayed  bool            `json:"replayed,omitempty"`
 }
 
 // Appointment is the appointment member of the appointment:* events. It holds both shapes that components read, and no

@@ -88,11 +88,11 @@ func TestAnotherProgramEmitsAndSeesWhoIsThere(t *testing.T) {
 	n, err := srv.EmitToTenant(t.Context(), a.ID, "one", map[string]any{"x": 1})
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
-	require.Equal(t, `42["one",{"x":1}]`, admin(`42["one"`))
+	require.Contains(t, admin(`42["one"`), `42["one",{"x":1},"`) // and an offset
 	n, err = srv.EmitToUser(t.Context(), a.Admin, "two", []int{1})
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
-	require.Equal(t, `42["two",[1]]`, other(`42["two"`))
+	require.Contains(t, other(`42["two"`), `42["two",[1],"`)
 	n, err = srv.EmitToRole(t.Context(), contract.RoleManager, a.ID, "three", nil)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)

@@ -1,7 +1,7 @@
 // Real socket.io-client sockets, driven by a test over standard input and output: one JSON object a line, both ways.
 //   in:  {op:"open", id, url, cookie?, origin?, bearer?, token?, transports?, options?}   token defaults to '' as in the app's hook
 //        {op:"emit", id, event, args, ack?}   {op:"close", id}   {op:"engine-close", id}   {op:"connect", id}
-//   out: {id, type:"connect", sid, transport} | {id, type:"event", event, args} | {id, type:"connect_error", message, data}
+//   out: {id, type:"connect", sid, transport, recovered} | {id, type:"event", event, args} | {id, type:"connect_error", message, data}
 //        | {id, type:"disconnect", reason} | {id, type:"ack", ack, args, error} | {id, type:"upgrade"} | {id, type:"reconnect_failed"}
 import { createInterface } from 'node:readline'
 import { io } from 'socket.io-client'
@@ -39,7 +39,7 @@ const ops = {
       ...options,
     })
     sockets.set(id, socket)
-    socket.on('connect', () => say({ id, type: 'connect', sid: socket.id, transport: socket.io.engine.transport.name }))
+    socket.on('connect', () => say({ id, type: 'connect', sid: socket.id, transport: socket.io.engine.transport.name, recovered: socket.recovered }))
     socket.on('connect_error', (e) => say({ id, type: 'connect_error', message: e.message, data: e.data, active: socket.active }))
     socket.on('disconnect', (reason) => say({ id, type: 'disconnect', reason, active: socket.active }))
     socket.io.on('reconnect_failed', () => say({ id, type: 'reconnect_failed' }))

@@ -87,7 +87,8 @@ export const errorCodes = [
 
 /**
  * Notification is the payload of notification:new. `type` is the name of the event that it is about, or the caller's own;
- * `data` is what belongs to it: of an appointment's event, the members of Appointment.
+ * `data` is what belongs to it: of an appointment's event, the members of Appointment. `replayed` is there, and true, where the
+ * user was away when it was stored.
  */
 export interface Notification {
   id: string
@@ -98,6 +99,7 @@ export interface Notification {
   tenantId: string
   createdAt: Timestamp
   priority: Priority
+  replayed?: boolean
 }
 
 /**
@@ -599,6 +601,10 @@ export interface Readiness {
 export interface PartState {
   status: string
   error?: string
+  /** what there is to say although the part is ready */
+  note?: string
+  /** how long ago the part was seen to work */
+  ageMs?: number
 }
 
 /**
@@ -801,7 +807,7 @@ export type ClientEvent = (typeof clientEvents)[keyof typeof clientEvents]
 export interface ServerToClientEvents {
   /** To the socket itself, once it is signed in. */
   'connection:success': (payload: ConnectionSuccess) => void
-  /** To the user: a notification that is stored under its id. It may come twice after a crash; the id is the same. */
+  /** To the user: a notification that is stored under its id. It may come twice after a crash; the id is the same. replayed is true where it was missed: the user comes back. */
   'notification:new': (payload: Notification) => void
   /** To the user, on every device: a notification is read. */
   'notification:read:success': (payload: NotificationRead) => void
@@ -827,7 +833,7 @@ export interface ServerToClientEvents {
   'schedule:updated': (payload: ScheduleUpdated) => void
   /** To the roles ADMIN and MANAGER of the tenant: hours or appointments collide. */
   'schedule:conflict': (payload: ScheduleConflict) => void
-  /** To the tenant: calendars should load anew. */
+  /** To the tenant, or (reason reconnected) to a user who comes back: calendars should load anew. */
   'calendar:refresh': (payload: CalendarRefresh) => void
   /** To the tenant, or to one role of it: a message from the system. */
   'system:alert': (payload: SystemAlert) => void

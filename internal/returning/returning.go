@@ -1,0 +1,242 @@
+package returning
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/citaplanner/realtime/db/models"
+	"github.com/citaplanner/realtime/db/store"
+)
+
+const (
+	// inFlight is how long before somebody was seen last a notification counts as missed: it is dated before it is committed
+	// and sent. What came all the same is dropped by its id.
+	inFlight = time.Second
+	// retryAfter is how long after a failure the database is asked again.
+	retryAfter = 5 * time.Second
+	// beatSlack is how late a beat of another node may be before the node is taken for dead.
+	beatSlack = 5 * time.Second
+	// batch is how many users are looked up at once, and writeBatch how many are written.
+	batch, writeBatch = 200, 1000
+	// flushTime bounds what is written.
+	flushTime = 5 * time.Second
+)
+
+// Broadcaster is the hub.
+type Broadcaster interface {
+	// ToUser sends to the sockets of a user that signed in under that tenant.
+	ToUser(ctx context.Context, tenantID, userID, event string, payload any) (int, error)
+	// Here reports whether the user has such a socket.
+	Here(tenantID, userID string) bool
+}
+
+// Payload makes notification:new, marked as replayed, from a row; nil: it is none. notify.Replay is it.
+type Payload func(row models.NotificationLog, userID string) (json.RawMessage, error)
+
+// Event is one event of a socket.
+type Event struct {
+	Name    string
+	Payload json.RawMessage
+}
+
+// Options of New; the zero value is usable.
+type Options struct {
+	// Limit is how many notifications are sent to who comes back, the newest; 0 is 50.
+	Limit int
+	// MaxAge is how old they may be; 0 is 7 days.
+	MaxAge time.Duration
+	// Grace is up to when an absence is none: presence's. A stop or a crash of the server is one however short it was.
+	Grace time.Duration
+	// Beat is how often those who are here are noted, so that a crash loses little; 0 is 30 s. The same on all nodes.
+	Beat time.Duration
+	// Node names this process among those on the same database, the same after a restart if possible: after a crash it then
+	// need not wait for the beat of another. Empty is fine where there is one at a time.
+	Node    string
+	Now     func() time.Time // nil is time.Now
+	Logger  *slog.Logger     // nil discards
+	Metrics *Metrics         // nil counts, unregistered
+}
+
+// Service is safe for use by many goroutines; Run has to run.
+type Service struct {
+	st      *store.Store
+	out     Broadcaster
+	payload Payload
+	opts    Options
+	wake    chan struct{}
+
+	mu      sync.Mutex // guards what follows; not held while the database is asked or something is sent
+	here    map[store.Person]store.Owner
+	waiting map[store.Person]*arrival   // those of here about whom nothing is decided yet
+	left    map[store.Person]store.Seen // not written yet
+	told    told
+}
+
+// arrival is a user who came.
+type arrival struct {
+	owner store.Owner
+	came  time.Time
+	due   time.Time // when to look
+	beat  time.Time // of another node, when first looked: it may have the user; zero: none
+}
+
+// New returns a service.
+func New(st *store.Store, b Broadcaster, p Payload, o Options) *Service {
+	if o.Limit <= 0 {
+		o.Limit = 50
+	}
+	if o.MaxAge <= 0 {
+		o.MaxAge = 7 * 24 * time.Hour
+	}
+	if o.Beat <= 0 {
+		o.Beat = 30 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return &Service{st: st, out: b, payload: p, opts: o, wake: make(chan struct{}, 1), here: map[store.Person]store.Owner{},
+		waiting: map[store.Person]*arrival{}, left: map[store.Person]store.Seen{}, told: told{of: map[store.Person]*telling{}}}
+}
+
+// Joined hears of a socket that can be sent to by now. It returns what the socket still has to get: what the user's others
+// got a moment ago. recovered says that Socket.IO's connection state recovery gave it what it missed: then the user was not
+// away.
+func (s *Service) Joined(u store.Owner, recovered bool) []Event {
+	p, now := store.Person{TenantID: u.TenantID, UserID: u.ID}, s.opts.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.here[p]; known {
+		if recovered {
+			return nil
+		}
+		return s.told.to(p, now)
+	}
+	s.here[p] = u
+	if !recovered {
+		s.waiting[p] = &arrival{owner: u, came: now, due: now}
+		s.hurry()
+	}
+	return nil
+}
+
+// Left hears that a user has no socket any more and was there until seen, and whether that is so because this server stops.
+func (s *Service) Left(tenantID, userID string, seen time.Time, stopping bool) {
+	p, now := store.Person{TenantID: tenantID, UserID: userID}, s.opts.Now()
+	back := !stopping && s.out.Here(tenantID, userID) // while this was on its way
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner, known := s.here[p]
+	_, undecided := s.waiting[p]
+	delete(s.here, p)
+	delete(s.waiting, p)
+	s.told.forget(p)
+	if known && !undecided { // else the absence goes on
+		state := store.SeenLeft
+		if stopping {
+			state = store.SeenStopped
+		}
+		s.left[p] = store.Seen{Person: p, At: seen, State: state, Node: s.opts.Node}
+	}
+	if known && back {
+		s.here[p], s.waiting[p] = owner, &arrival{owner: owner, came: now, due: now}
+	}
+	s.hurry()
+}
+
+// hurry wakes Run.
+func (s *Service) hurry() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run looks at who comes and writes who is here and who left, until ctx ends; then it writes who left, bounded by 5 s.
+func (s *Service) Run(ctx context.Context) error {
+	beat := time.NewTicker(s.opts.Beat)
+	defer beat.Stop()
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			_ = s.flush(ctx) // logged there
+			return nil
+		case <-s.wake:
+		case <-retry.C:
+		case <-beat.C:
+			s.beat(ctx)
+		}
+		retry.Reset(max(s.pass(ctx), 10*time.Millisecond))
+	}
+}
+
+// beat notes that those who are here are.
+func (s *Service) beat(ctx context.Context) {
+	now := s.opts.Now()
+	s.mu.Lock()
+	s.told.expire(now)
+	seen := make([]store.Seen, 0, len(s.here))
+	for p := range s.here {
+		if s.waiting[p] == nil { // else the row still says since when the user was away
+			seen = append(seen, store.Seen{Person: p, At: now, State: store.SeenHere, Node: s.opts.Node})
+		}
+	}
+	s.mu.Unlock()
+	_ = s.write(ctx, seen) // logged there; the next one makes up for it
+}
+
+// flush writes who left.
+func (s *Service) flush(ctx context.Context) error {
+	s.mu.Lock()
+	seen := make([]store.Seen, 0, len(s.left))
+	for _, one := range s.left {
+		seen = append(seen, one)
+	}
+	s.mu.Unlock()
+	if err := s.write(ctx, seen); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range seen {
+		if s.left[one.Person] == one { // else the user left again
+			delete(s.left, one.Person)
+		}
+	}
+	return nil
+}
+
+func (s *Service) write(ctx context.Context, seen []store.Seen) error {
+	ctx, cancel := unbroken(ctx)
+	defer cancel()
+	for len(seen) > 0 {
+		n := min(len(seen), writeBatch)
+		if err := s.st.LastSeen.Write(ctx, seen[:n]); err != nil {
+			s.failed(ctx, "write", err)
+			return err
+		}
+		seen = seen[n:]
+	}
+	return nil
+}
+
+// unbroken is for what is written, which a stop does not break off half-way.
+func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+}
+
+// failed logs and counts. Nobody is told: the user has the list.
+func (s *Service) failed(ctx context.Context, part string, err error) {
+	s.opts.Metrics.errors.WithLabelValues(part).Inc()
+	s.opts.Logger.ErrorContext(ctx, "users who come back", slog.String("part", part), slog.Any("error", err))
+}
