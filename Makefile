@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak faults bench bench-transport readme types clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak faults faults-short bench bench-transport readme types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -34,8 +34,9 @@ vet:
 lint: ## the linters of .golangci.yml
 	$(LINT) run ./...
 
-race: ## every test under the race detector, in the time zone that bites
-	TZ=America/Mexico_City $(GO) test -race -timeout 9m ./...
+race: ## every test under the race detector, in the time zone that bites; browsers and processes have the machine for themselves
+	TZ=America/Mexico_City $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /internal/e2e)
+	TZ=America/Mexico_City $(GO) test -race -timeout 15m ./internal/e2e
 
 test-short: ## every test without the race detector
 	TZ=America/Mexico_City $(GO) test ./...
@@ -51,6 +52,9 @@ soak: ## 20 minutes of churn, role changes and database outages under the race d
 
 faults: ## 10,000 emits while the server is killed and PostgreSQL fails in every way; SEED= repeats an order; about 10 minutes
 	$(GO) test -race -tags faults -run 'TestFaults$$' -timeout 40m -v ./internal/e2e $(if $(SEED),-seed $(SEED))
+
+faults-short: ## 1,000 emits, and each kind of fault once or twice
+	$(GO) test -race -tags faults -run 'TestNothingIsLostOrToldTwiceWhateverFails$$' -timeout 20m -v ./internal/e2e
 
 bench: ## this server beside Node's socket.io and a bare WebSocket server, about 15 minutes on an idle machine; writes README's table
 	cd cmd/loadtest && BENCH_README=../../README.md $(GO) test -run '^$$' -bench SideBySide -benchtime 1x -timeout 60m .

@@ -229,7 +229,7 @@ func sendReminders(method string) operation {
 		access: "cron", summary: "One look for reminders that are due, for an external cron.",
 		description: "There is no such route without CRON_SECRET. Two at once send nothing twice.",
 		answers: map[int]reply{200: {description: "What it did.", body: contract.CronAnswer{},
-			example: m{"success": true, "sent": 2, "skipped": 0, "failed": 0, "timestamp": "2026-03-02T16:00:00.000Z"}}}, problems: []int{401, 500, 503}}
+			example: m{"success": true, "sent": 2, "skipped": 0, "failed": 0, "timestamp": "2026-03-02T16:00:00.000Z"}}}, problems: []int{401, 404, 500, 503}}
 }
 
 // engineRefusal is how Engine.IO refuses (engine.io/lib/server.ts, abortRequest).

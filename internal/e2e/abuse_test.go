@@ -37,7 +37,7 @@ type hostile struct {
 // TestNoAbuseHurtsAnybodyElse runs one abuse after the other against one server. Meanwhile a bystander of the same tenant gets a
 // message every few milliseconds, and afterwards the server must be as before.
 func TestNoAbuseHurtsAnybodyElse(t *testing.T) {
-	s := startPostgres(t, "LOG_LEVEL", "error", "LIMITS", "off", "QUEUE_BYTES", "1000000", "MAX_PAYLOAD", "100000", "HEADER_TIMEOUT", "1s",
+	s := startPostgres(t, "LOG_LEVEL", "error", "LIMITS", "off", "QUEUE_BYTES", "2000000", "MAX_PAYLOAD", "100000", "HEADER_TIMEOUT", "1s",
 		"BODY_TIMEOUT", "1s", "UPGRADE_TIMEOUT", "1s", "CONNECT_TIMEOUT", "1s", "PING_INTERVAL", "2s", "PING_TIMEOUT", "1s",
 		"OFFLINE_GRACE", "10ms")
 	bystander := mustDial(t, s.url, s.token(s.world.A.Admin))
