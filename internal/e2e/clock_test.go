@@ -59,3 +59,7 @@ func TestAClockThatJumpsNeitherLosesNorRepeatsAnything(t *testing.T) {
 		require.Equal(t, 2, n, "%s: one row and one event", message)
 	}
 }
+
+func notification(key, user, tenant string) string {
+	return fmt.Sprintf(`{"tenantId":%q,"userId":%q,"type":"faults","message":%q}`, tenant, user, key)
+}

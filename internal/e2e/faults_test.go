@@ -219,10 +219,6 @@ func (tr *trial) complain(format string, args ...any) {
 	}
 }
 
-func notification(key, user, tenant string) string {
-	return fmt.Sprintf(`{"tenantId":%q,"userId":%q,"type":"faults","message":%q}`, tenant, user, key)
-}
-
 // byHTTP calls the endpoint under one idempotency key. Nothing but 202, 503 with Retry-After and a lost connection is right.
 func (tr *trial) byHTTP(key, user, tenant string) {
 	for tr.ctx.Err() == nil {
