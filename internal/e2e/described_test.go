@@ -17,7 +17,8 @@ import (
 // here hold the answers that they get against the OpenAPI document, too.
 func TestEveryAnswerAndEventIsAsDescribed(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "OFFLINE_GRACE", "10ms", "EVENT_BURST", "40", "EVENTS_PER_SECOND", "0.01")
+	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "OFFLINE_GRACE", "10ms", "EVENT_BURST", "40", "EVENTS_PER_SECOND", "0.01",
+		"CRON_SECRET", "the-secret-of-the-external-cron")
 	docs, err := conform.New()
 	require.NoError(t, err)
 	s.docs = docs
@@ -176,6 +177,10 @@ func describedRest(t *testing.T, s *scene) {
 		s.do("GET", path, "")
 	}
 	require.Equal(t, http.StatusOK, s.do("GET", "/api/socket/stats", "", "Authorization", "Bearer "+apiKey).status)
+	for _, method := range []string{"GET", "POST"} {
+		got := s.do(method, "/api/cron/send-reminders", "", "Authorization", "Bearer the-secret-of-the-external-cron")
+		require.Equal(t, http.StatusOK, got.status, got.body)
+	}
 	require.Equal(t, http.StatusForbidden, s.browser(s.world.A.Professional)("GET", "/api/socket/stats", "").status)
 	s.do("GET", "/api/openapi.json", "", "If-None-Match", s.do("HEAD", "/api/openapi.json", "").header.Get("ETag"))
 }
