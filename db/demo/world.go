@@ -25,8 +25,10 @@ type User struct {
 	Name   string
 	Role   contract.Role
 	Tenant string // its name
-	Portal bool   // a client's portal user
-	Active bool
+	// TenantID is the id of Tenant.
+	TenantID string
+	Portal   bool // a client's portal user
+	Active   bool
 }
 
 // tenant is a tenant as it is written down below.
@@ -153,14 +155,14 @@ func Describe() []User {
 	for _, t := range tenants {
 		for _, p := range t.users {
 			users = append(users, User{
-				ID: p.id, Name: p.first + " " + p.last, Role: p.role, Tenant: t.name, Active: !p.inactive,
+				ID: p.id, Name: p.first + " " + p.last, Role: p.role, Tenant: t.name, TenantID: t.id, Active: !p.inactive,
 			})
 		}
 		for _, c := range t.clients {
 			if c.portal != "" {
 				users = append(users, User{
-					ID: c.portal, Name: c.first + " " + c.last, Role: contract.RoleClient, Tenant: t.name, Portal: true,
-					Active: true,
+					ID: c.portal, Name: c.first + " " + c.last, Role: contract.RoleClient, Tenant: t.name, TenantID: t.id,
+					Portal: true, Active: true,
 				})
 			}
 		}

@@ -100,6 +100,7 @@ func (a *App) build(ctx context.Context) error {
 	triggers.Refresh(ctx)
 	a.notify = notify.New(a.Store, out, notify.Options{Now: a.opts.Now, Logger: log, DedupWindow: window,
 		Triggered: triggers.Installed, Metrics: notify.NewMetrics(reg)})
+	tap := a.newWire()
 	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
 	box := inbox.New(a.Store, out, inbox.Options{Now: a.opts.Now, Logger: log, Metrics: inbox.NewMetrics(reg)})
 	links := hub.Deps{Identity: people, Inbox: box, Appointments: a.Store.Appointments, Missed: left.Missed}
@@ -111,7 +112,7 @@ func (a *App) build(ctx context.Context) error {
 	a.hub, err = hub.New(links, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
 		MaxPerUser: a.cfg.MaxConnectionsUser, Events: limits.Rate{PerSecond: a.cfg.EventsPerSecond, Burst: a.cfg.EventBurst},
 		Fanout: limits.Rate{PerSecond: a.cfg.FanoutPerSecond, Burst: a.cfg.FanoutBurst}, FanoutQueue: a.cfg.FanoutQueueBytes,
-		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg)})
+		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg), Wire: tap})
 	if err != nil {
 		return err
 	}
@@ -156,6 +157,11 @@ func (a *App) build(ctx context.Context) error {
 			return err
 		}
 		deps.Docs = docs
+	}
+	if tap != nil {
+		if deps.Pages, err = a.consolePages(people, origins, keys, tap); err != nil {
+			return err
+		}
 	}
 	trusted, err := frontdoor.ParseTrusted(a.cfg.TrustedProxies)
 	if err != nil {

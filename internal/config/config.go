@@ -57,6 +57,7 @@ type Config struct {
 	APIKeys  []string `env:"REALTIME_API_KEY" help:"API key of the emit endpoints; several separated by commas while one is rotated; made at first start in development"`
 	EmitHTTP bool     `env:"EMIT_HTTP" envDefault:"true" help:"serve the emit endpoints"`
 	APIDocs  bool     `env:"API_DOCS" envDefault:"true" help:"serve /api/docs, /api/openapi.json and /api/asyncapi.json"`
+	Console  bool     `env:"CONSOLE" envDefault:"true" help:"serve the console at /console/: in production the operator's page, for ADMIN and SUPERADMIN sessions; with the demo data of development the demo, too"`
 
 	UpstreamURL     string        `env:"UPSTREAM_URL" help:"front door: where Next.js listens, such as http://127.0.0.1:3001; every request that is not the server's own goes there"`
 	UpstreamTimeout time.Duration `env:"UPSTREAM_TIMEOUT" envDefault:"2m" help:"how long Next.js may take until its answer begins; streams are never cut; 0 is for ever"`

@@ -56,7 +56,14 @@ type Deps struct {
 	Reminders  ReminderPass
 
 	Docs     http.Handler // docsPaths; nil: not served
+	Pages    []Page       // the console's routes, which are its page's own and described nowhere
 	Upstream http.Handler // answers what is no route of ours: the front door; nil: 404
+}
+
+// Page is a route of somebody else's. Path is in Gin's form; a parameter's value is the request's PathValue.
+type Page struct {
+	Method, Path string
+	Serve        func(http.ResponseWriter, *http.Request) error
 }
 
 // Options of New; the zero value is usable.
@@ -143,6 +150,14 @@ func (a *API) routes() {
 			r.GET(path, gin.WrapH(a.deps.Docs))
 			r.HEAD(path, gin.WrapH(a.deps.Docs))
 		}
+	}
+	for _, p := range a.deps.Pages {
+		r.Handle(p.Method, p.Path, a.handle(func(c *gin.Context) error {
+			for _, v := range c.Params {
+				c.Request.SetPathValue(v.Key, v.Value)
+			}
+			return p.Serve(c.Writer, c.Request)
+		}))
 	}
 	if a.deps.Inbox != nil {
 		a.inboxRoutes(r)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/internal/wire"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -49,6 +50,10 @@ func (h *Hub) event(s *sio.Socket, e sio.Event) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), h.opts.EventTimeout)
 	defer cancel()
+	if h.opts.Wire.Watched() {
+		h.opts.Wire.Record(wire.Event{TenantID: ses.user.TenantID, Direction: wire.In, Name: e.Name,
+			Peer: contract.UserRoom(ses.user.ID)}, e.Args)
+	}
 	answer, err := h.limited(ctx, ses, e)
 	name, result := e.Name, "ok"
 	if !clientEvents[name] {

@@ -17,6 +17,7 @@ import (
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/internal/wire"
 	"github.com/citaplanner/realtime/pkg/contract"
 
 	"golang.org/x/time/rate"
@@ -75,6 +76,7 @@ type Options struct {
 	Now          func() time.Time
 	Logger       *slog.Logger
 	Metrics      *Metrics
+	Wire         *wire.Tap // shows the events to the console; nil: to nobody
 }
 
 // Hub is safe for use by many goroutines.

@@ -8,6 +8,7 @@ import (
 	"github.com/citaplanner/realtime/internal/presence"
 	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/internal/wire"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -91,6 +92,9 @@ func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (in
 	to := h.sio.Recipients(t)
 	n, err := h.pacer.send(tenantID, len(to), m.Size(), func(from, until int) int { return h.sio.Send(m, to[from:until]) })
 	h.opts.Metrics.sent(event, n)
+	if err == nil && h.opts.Wire.Watched() {
+		h.opts.Wire.Record(wire.Event{TenantID: tenantID, Direction: wire.Out, Name: event, Peer: t.Rooms[0], Sockets: n}, payload)
+	}
 	return n, err
 }
 
@@ -101,6 +105,10 @@ func (h *Hub) emit(ses *session, event string, payload any) {
 	}
 	h.logSend(event, emit(event, payload))
 	h.opts.Metrics.sent(event, 1)
+	if h.opts.Wire.Watched() {
+		h.opts.Wire.Record(wire.Event{TenantID: ses.user.TenantID, Direction: wire.Out, Name: event,
+			Peer: contract.UserRoom(ses.user.ID), Sockets: 1}, payload)
+	}
 }
 
 func (h *Hub) logSend(event string, err error) {

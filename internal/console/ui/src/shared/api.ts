@@ -1,0 +1,75 @@
+/** A request that the server refused, or that did not reach it (status 0). */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/** Asks a route of the console, below /console/api/. What is sent carries the header that only our own pages send. */
+export async function ask<T>(path: string, options: { method?: string; token?: string; body?: unknown; signal?: AbortSignal } = {}): Promise<T> {
+  const { method = 'GET', token, body, signal } = options
+  const headers: Record<string, string> = { 'X-Console': '1' }
+  if (token) headers.Authorization = `Bearer ${token}`
+  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  let answer: Response
+  try {
+    answer = await fetch(`api/${path}`, {
+      method,
+      headers,
+      signal,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: 'no-store',
+      credentials: token ? 'omit' : 'same-origin',
+    })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new Refused(0, 'El servidor no responde')
+  }
+  if (!answer.ok) {
+    const problem = (await answer.json().catch(() => null)) as { error?: string } | null
+    throw new Refused(answer.status, problem?.error ?? `Respuesta ${answer.status}`)
+  }
+  return (await answer.json()) as T
+}
+
+export interface Person {
+  id: string
+  name: string
+  role: string
+}
+
+export interface House {
+  id: string
+  name: string
+  people: Person[]
+}
+
+/** A development sign-in: the server hands out a token, kept in this page's memory alone. */
+export interface Session {
+  token: string
+  expiresAt: string
+  me: Person
+  tenant: House
+}
+
+export const signIn = (userId: string) => ask<Session>('demo/session', { method: 'POST', body: { userId } })
+
+const roles: Record<string, string> = {
+  SUPERADMIN: 'Superadministración',
+  ADMIN: 'Administración',
+  MANAGER: 'Gerencia',
+  PROFESSIONAL: 'Profesional',
+  RECEPTIONIST: 'Recepción',
+}
+
+export const roleName = (role: string) => roles[role] ?? role
+
+export const initials = (name: string) =>
+  name
+    .split(' ')
+    .slice(0, 2)
+    .map((word) => word[0])
+    .join('')
