@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak faults faults-short bench bench-transport readme types clean
+.PHONY: help run build setup test test-short race lint fmt check stress fuzz soak faults faults-short bench bench-transport console readme types clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ bench: ## this server beside Node's socket.io and a bare WebSocket server, about
 
 bench-transport: ## micro benchmarks of the transport
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/engineio
+
+console: ## build internal/console/ui into internal/console/dist, which is committed
+	cd internal/console/ui && node node_modules/typescript/bin/tsc --noEmit -p . && NODE_ENV=production node node_modules/vite/bin/vite.js build
 
 types: ## write what is made of pkg/contract: the TypeScript types, the OpenAPI and AsyncAPI documents
 	$(GO) test ./pkg/contract -run TestTypeScript -update

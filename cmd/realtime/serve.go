@@ -70,6 +70,9 @@ func serve(ctx context.Context, args []string, out, errOut io.Writer) error {
 func banner(out io.Writer, cfg *config.Config, base string, madeKeys bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  CitaPlanner Realtime %s is ready on %s\n\n", version, base)
+	if app.Demonstrates(cfg) {
+		fmt.Fprintf(&b, "  Open %s/ to see two users side by side.\n\n", base)
+	}
 	if cfg.Embedded() {
 		users := demo.Describe()
 		fmt.Fprintf(&b, "  Demo data in %s; its users:\n", strings.TrimPrefix(config.EmbeddedURL, "sqlite:"))

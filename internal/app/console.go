@@ -23,10 +23,10 @@ func (a *App) newWire() *wire.Tap {
 	return wire.New(a.opts.Now)
 }
 
-// demonstrates reports whether the console shows the demo, with its sign-in that asks for no password: in development, on the
+// Demonstrates reports whether the console shows the demo, with its sign-in that asks for no password: in development, on the
 // demo data of the embedded database, and nowhere else. In front of Next.js / is the app's.
-func (a *App) demonstrates() bool {
-	return a.cfg.Env == config.Development && a.cfg.Embedded() && a.cfg.UpstreamURL == ""
+func Demonstrates(cfg *config.Config) bool {
+	return cfg.Console && cfg.Env == config.Development && cfg.Embedded() && cfg.UpstreamURL == ""
 }
 
 // consolePages makes the console.
@@ -34,7 +34,7 @@ func (a *App) consolePages(
 	people *identity.Service, origins *identity.Origins, keys *nextauth.Keyring, tap *wire.Tap,
 ) (pages []httpapi.Page, err error) {
 	deps := console.Deps{Identity: people, Origins: origins, Stats: a.hub, Wire: tap, Notify: a.notify, Gatherer: a.opts.Metrics}
-	if a.demonstrates() {
+	if Demonstrates(a.cfg) {
 		deps.Demo = &console.Demo{Agenda: demo.NewAgenda(a.Store, a.opts.Now), Sessions: console.SessionsFunc(
 			func(user string) (string, time.Time, error) {
 				now := a.opts.Now()

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
-const { APP, SHOTS, CHROMIUM, COOKIE } = process.env
+const { APP, SHOTS, CHROMIUM, COOKIE, BOTH, KEY } = process.env
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const desktop = { width: 1440, height: 900 }
 const phone = { width: 390, height: 844 }
@@ -19,25 +19,27 @@ function check(ok, what) {
   if (!ok) throw new Error(what)
 }
 
-async function open(path, { viewport = desktop, colorScheme = 'light', cookie } = {}) {
+async function open(path, { viewport = desktop, colorScheme = 'light', cookie, files } = {}) {
   // axe's own script is no file of the console's: bypassCSP lets it in. Whether the policy holds is for the pages' errors to say,
   // in the scene that does without axe.
   const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce', locale: 'es-MX', bypassCSP: path !== 'console/?policy' })
   if (cookie) await context.addCookies([{ name: 'next-auth.session-token', value: cookie, url: APP, httpOnly: true, sameSite: 'Lax' }])
+  // A page that the server does not have, of the same origin: what a folder holds.
+  if (files) await context.route(`${APP}/both/**`, (route) => route.fulfill({ path: files + new URL(route.request().url()).pathname.slice('/both'.length) }))
   const page = await context.newPage()
-  page.setDefaultTimeout(15000)
+  page.setDefaultTimeout(30000)
   page.on('pageerror', (error) => complaints.push(`${path}: ${error}`))
   page.on('console', (message) => message.type() === 'error' && complaints.push(`${path}: ${message.text()}`))
   await page.goto(`${APP}/${path}`)
   return page
 }
 
-// accessible holds the page and its panes against axe.
+// accessible holds the page and each of its panes against axe.
 async function accessible(page, what) {
   for (const frame of page.frames()) {
     if (frame.url() === 'about:blank') continue
     await frame.evaluate(axe)
-    const { violations } = await frame.evaluate(() => axe.run({ resultTypes: ['violations'] }))
+    const { violations } = await frame.evaluate(() => axe.run({ resultTypes: ['violations'], iframes: false }))
     check(violations.length === 0, `${what}, ${frame.url()}: ` + JSON.stringify(violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 200))]), null, 1))
   }
 }
@@ -49,9 +51,10 @@ const laura = 'Laura Gómez Treviño'
 const ines = 'Inés Lozano Rubio'
 const visit = (frame, text) => frame.locator('.card', { hasText: text })
 
-async function ready(frame) {
-  await frame.locator('.card').first().waitFor()
-  await frame.getByRole('button', { name: /en línea$/ }).waitFor()
+// ready waits until a window has its calendar and its connection; on a phone the other window has both, out of sight.
+async function ready(frame, state = 'visible') {
+  await frame.locator('.card').first().waitFor({ state })
+  await frame.locator('.cpr-presence', { hasText: 'en línea' }).waitFor({ state })
 }
 
 // drag takes an appointment by the mouse, as a person does.
@@ -158,7 +161,7 @@ async function demo() {
 async function small() {
   for (const colorScheme of ['light', 'dark']) {
     const page = await open('', { viewport: phone, colorScheme })
-    await Promise.all([ready(pane(page, ana)), ready(pane(page, laura))])
+    await Promise.all([ready(pane(page, ana)), ready(pane(page, laura), 'attached')])
     await accessible(page, `the demo on a phone, ${colorScheme}`)
     await shot(page, `demo-phone-${colorScheme}`)
     await visit(pane(page, ana), 'Carmen').first().click()
@@ -187,12 +190,15 @@ async function operator() {
   await Promise.all([ready(pane(demo, ana)), ready(pane(demo, laura)), page.getByText('En vivo').waitFor()])
   await page.getByRole('row', { name: /^demo-aurora 3 3$/ }).waitFor() // Ana, Laura, and the page's own Elena
 
+  // What the windows said is there, too.
+  await page.locator('.events summary', { hasText: 'calendar:viewing' }).locator('[data-way="in"]').first().waitFor()
+
   // Each button emits its event: it is on the wire, and the windows show it.
   const kinds = await page.locator('.kind').allTextContents()
   check(kinds.length === 13, `13 kinds of events, not ${kinds.length}`)
   for (const kind of kinds) {
     await page.getByRole('button', { name: kind, exact: true }).click()
-    await page.getByText(/^\d+ sockets, \d+ notificaciones, \d+ ms/).waitFor()
+    await page.getByText(/^\d+ sockets?, \d+ notificaci\S+, \d+ ms/).waitFor()
   }
   for (const event of ['appointment:created', 'appointment:deleted', 'schedule:conflict', 'system:alert', 'notification:new', 'commission:earned']) {
     await page.locator('.events code', { hasText: event }).first().waitFor()
@@ -239,9 +245,41 @@ async function production() {
   await shot(page, 'operator-production')
 }
 
+// both is a page with the components in use (contract/frontend.md) beside the package's: each works, and each sees what the other does.
+async function both() {
+  const page = await open('both/both.html', { cookie: COOKIE, files: BOTH })
+  const authorization = { Authorization: `Bearer ${KEY}` }
+  const emit = async (kind, body) => {
+    const answer = await fetch(`${APP}/api/emit/${kind}`, { method: 'POST', headers: { ...authorization, 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+    check(answer.status === 202, `emit ${kind}: ${answer.status}`)
+  }
+  const sockets = async () => (await (await fetch(`${APP}/api/socket/stats`, { headers: authorization })).json()).tenants['tenant-a']?.count
+  await page.getByRole('button', { name: '1 persona en línea' }).waitFor()
+  for (const end = Date.now() + 30000; (await sockets()) !== 3; ) check(Date.now() < end, 'one socket of ours, one of each old component')
+
+  await emit('appointments/created', { appointmentId: 'a-appointment', tenantId: 'tenant-a', actorId: 'a-admin' })
+  const message = 'Nueva cita: Carla Cliente - Corte A'
+  const old = page.getByRole('list', { name: 'vieja', exact: true })
+  await old.getByText(`${message} sin leer`).waitFor()
+  await page.locator('[data-sonner-toast]', { hasText: message }).waitFor()
+  await page.getByRole('button', { name: 'Notificaciones, 1 sin leer' }).waitFor()
+  await page.getByLabel('agenda vieja').getByText('1', { exact: true }).waitFor()
+  await page.getByLabel('agenda nueva').getByText('2', { exact: true }).waitFor() // the first load, and this one
+  check((await page.locator('[data-sonner-toast]').count()) === 1, 'an event and its notification are one toast')
+
+  await old.getByRole('button', { name: `vieja: ${message}` }).click() // read in the old one
+  await page.getByRole('button', { name: 'Notificaciones', exact: true }).waitFor()
+  await emit('calendar/refresh', { tenantId: 'tenant-a', reason: 'import' })
+  await page.getByLabel('agenda vieja').getByText('2', { exact: true }).waitFor() // by the DOM event that ours passes on
+  await emit('notification', { tenantId: 'tenant-a', userId: 'a-professional', type: 'payment:received', message: 'Pago recibido' })
+  await page.getByRole('button', { name: 'Marcar como leída: Pago recibido' }).click() // read in ours
+  await old.getByText('Pago recibido leída').waitFor()
+  await shot(page, 'both')
+}
+
 let code = 0
 try {
-  await { demo, small, operator, policy, production }[process.argv[2]]()
+  await { demo, small, operator, policy, production, both }[process.argv[2]]()
   check(complaints.length === 0, `the pages complained:\n${complaints.join('\n')}`)
 } catch (error) {
   code = 1

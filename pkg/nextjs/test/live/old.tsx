@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { io, type Socket } from 'socket.io-client'
 
-/** What a browser would send by itself. */
+/** Where the server is, and what a browser would send by itself: in a real one the cookie is empty. */
 export const browser = { url: '', cookie: '' }
 
 function useSocket() {
@@ -16,7 +16,7 @@ function useSocket() {
       reconnection: true,
       reconnectionDelay: 1000,
       reconnectionAttempts: 5,
-      extraHeaders: { cookie: browser.cookie, origin: browser.url },
+      extraHeaders: browser.cookie ? { cookie: browser.cookie, origin: browser.url } : undefined,
     })
     s.on('connect', () => void (connected.current = true))
     s.on('disconnect', () => void (connected.current = false))

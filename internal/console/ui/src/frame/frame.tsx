@@ -85,7 +85,7 @@ export function Frame() {
         </p>
         <nav className="links" aria-label="Páginas">
           <a className="button" href="operator?user=demo-elena">
-            <Pulse /> Operador
+            <Pulse /> <span>Operador</span>
           </a>
           <ThemeButton />
         </nav>

@@ -58,7 +58,7 @@ export function Emitting({ now, token }: { now: Snapshot; token: string | undefi
       const here = arrived.current ? `; llegó a esta página en ${Math.round(arrived.current - began)} ms` : ''
       setSaid({
         ok: true,
-        text: `${result.delivered.sockets} sockets, ${result.notifications.length} notificaciones, ${took} ms${here}`,
+        text: `${some(result.delivered.sockets, 'socket')}, ${some(result.notifications.length, 'notificación', 'notificaciones')}, ${took} ms${here}`,
       })
     } catch (error) {
       setSaid({ ok: false, text: (error as Error).message })
@@ -107,6 +107,8 @@ export function Emitting({ now, token }: { now: Snapshot; token: string | undefi
     </section>
   )
 }
+
+const some = (n: number, one: string, more = `${one}s`) => `${n} ${n === 1 ? one : more}`
 
 /** When the event last came to this page's own socket, in milliseconds of performance.now(). */
 function useArrival(event: string | undefined) {

@@ -195,6 +195,7 @@ function Card({ appointment: a, place, moving, editors, ...handlers }: CardProps
       data-moving={moving || undefined}
       data-edited={others ? true : undefined}
       data-status={a.status}
+      data-short={a.minutes < 40 || undefined}
       aria-describedby="calendar-help"
       {...handlers}
     >

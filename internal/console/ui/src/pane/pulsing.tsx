@@ -20,8 +20,7 @@ const watched = [
 export function Pulsing() {
   const [last, setLast] = useState<{ event: string; took: number | null; n: number } | null>(null)
   const came = (event: string, payload: unknown) => {
-    const { timestamp, createdAt } = (payload ?? {}) as { timestamp?: string; createdAt?: string }
-    const made = Date.parse(timestamp ?? createdAt ?? '')
+    const made = Date.parse((payload as { timestamp?: string } | null)?.timestamp ?? '')
     const took = Number.isNaN(made) ? null : Math.max(0, Date.now() - made)
     setLast((l) => ({ event, took: took ?? l?.took ?? null, n: (l?.n ?? 0) + 1 }))
   }
@@ -34,7 +33,7 @@ export function Pulsing() {
         <>
           <span key={last.n} className="dot" aria-hidden />
           <code>{last.event}</code>
-          {last.took !== null && <span>del servidor aquí en {last.took} ms</span>}
+          {last.took !== null && <span>llegó en {last.took} ms</span>}
         </>
       ) : (
         <span>Sin eventos todavía</span>
