@@ -55,11 +55,11 @@ func TestTheOperatorsPageShowsTheWireAndEmitsEachEvent(t *testing.T) {
 	p := demonstration(t, nil)
 	stage(t, "operator", p.url)
 	stage(t, "policy", p.url)
-	require.NotContains(t, p.out.String(), "Carmen Rodríguez Mora", "payloads stay out of the log")
+	require.NotContains(t, p.out.String(), "Mantenimiento esta noche", "payloads stay out of the log")
 }
 
 func TestInProductionAnAdministratorHasTheOperatorsPage(t *testing.T) {
-	s := startPostgres(t, "NODE_ENV", "production", "REALTIME_API_KEY", "a-key-of-production-that-is-long-enough")
+	s := startPostgres(t, "NODE_ENV", "production", "HOSTNAME", "127.0.0.1", "REALTIME_API_KEY", "a-key-of-production-that-is-long-enough")
 	stage(t, "production", s.url, "COOKIE="+s.token(s.world.A.Admin))
 }
 
@@ -70,10 +70,11 @@ var demoRoutes = [][2]string{{"GET", "/"}, {"GET", "/console/pane"}, {"GET", "/c
 
 func TestTheDemosRoutesExistNowhereElse(t *testing.T) {
 	t.Parallel()
-	// Development on a database of one's own, production on the embedded one, and in front of an app.
+	// Development on a database of one's own, production, and in front of an app.
+	url, _, _ := database(t)
 	own := map[string]string{"DATABASE_URL": "sqlite:own.db", "AUTO_MIGRATE": "true"}
-	production := map[string]string{"NODE_ENV": "production", "NEXTAUTH_SECRET": secret, "REALTIME_API_KEY": "a-key-of-production-that-is-long-enough",
-		"HOSTNAME": "localhost"}
+	production := map[string]string{"NODE_ENV": "production", "DATABASE_URL": url, "NEXTAUTH_SECRET": secret, "HOSTNAME": "localhost",
+		"REALTIME_API_KEY": "a-key-of-production-that-is-long-enough"}
 	for name, vars := range map[string]map[string]string{"own database": own, "production": production} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -179,7 +180,7 @@ func TestTheDemosCalendarKeepsTenantsApart(t *testing.T) {
 
 func TestAnOperatorSeesAndEmitsInTheOwnTenantAlone(t *testing.T) {
 	t.Parallel()
-	s := startPostgres(t, "NODE_ENV", "production", "REALTIME_API_KEY", "a-key-of-production-that-is-long-enough")
+	s := startPostgres(t, "NODE_ENV", "production", "HOSTNAME", "127.0.0.1", "REALTIME_API_KEY", "a-key-of-production-that-is-long-enough")
 	node := startNode(t)
 	a := node.connect(s.url, s.as(s.world.A.Manager))
 	b := node.connect(s.url, s.as(s.world.B.Manager))

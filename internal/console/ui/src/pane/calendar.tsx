@@ -1,5 +1,5 @@
 import { useCalendar, useEditors, useRealtimeEvent, useSocket } from '@citaplanner/realtime/react'
-import { useCallback, useState } from 'react'
+import { useCallback, useEffect, useState } from 'react'
 
 import { ask, initials, type Session } from '../shared/api.js'
 import { Eye, Left, Plus, Right } from '../shared/icons.js'
@@ -32,16 +32,23 @@ export function Calendar({ session }: { session: Session }) {
   // Who comes later was not told: it is said again. In a tenant of hundreds that would be a storm; here are a few.
   useRealtimeEvent('user:online', () => monday && emit('calendar:viewing', { date: monday, viewType: 'week' }))
 
+  // What was moved here is shown where it was put, until the week that is loaded says the same.
+  useEffect(() => {
+    const late = (all: Record<string, Slot>) =>
+      Object.entries(all).filter(([id, to]) => week?.appointments.some((a) => a.id === id && (a.date !== to.date || a.minute !== to.minute)))
+    setMoved((all) => (late(all).length === Object.keys(all).length ? all : Object.fromEntries(late(all))))
+  }, [week])
   const move = async (a: Appointment, to: Slot) => {
+    const letGo = () => setMoved(({ [a.id]: slot, ...rest }) => (slot === to ? rest : { ...rest, ...(slot && { [a.id]: slot }) }))
     setMoved((all) => ({ ...all, [a.id]: to }))
     try {
       await ask(`demo/appointments/${a.id}`, { method: 'PATCH', token: session.token, body: to })
       setSaid(`Cita de ${a.clientName} movida`)
-      await new Promise((resolve) => setTimeout(resolve, 600)) // until the week has been loaded anew
+      setTimeout(letGo, 5000) // somebody else may have moved it on by then
     } catch (failure) {
       setSaid(`No se pudo mover la cita: ${(failure as Error).message}`)
+      letGo()
     }
-    setMoved(({ [a.id]: _, ...rest }) => rest)
   }
 
   if (!week) {
