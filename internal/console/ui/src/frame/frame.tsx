@@ -90,61 +90,63 @@ export function Frame() {
           <ThemeButton />
         </nav>
       </header>
-      <div className="tabs" role="tablist" aria-label="Ventanas" onKeyDown={onKey}>
-        {sides.map((side) => (
-          <button
-            key={side}
-            id={`${tabs}-tab-${side}`}
-            type="button"
-            role="tab"
-            aria-selected={shown === side}
-            aria-controls={`${tabs}-pane-${side}`}
-            tabIndex={shown === side ? 0 : -1}
-            onClick={() => setShown(side)}
-          >
-            <span className="avatar" aria-hidden>
-              {initials(personOf(pair[side])?.name ?? '?')}
-            </span>
-            {personOf(pair[side])?.name.split(' ')[0]}
-          </button>
-        ))}
-      </div>
-      <main className="panes">
-        {sides.map((side) => {
-          const person = personOf(pair[side])
-          const select = (id: string) => choose(side === 0 ? [id, pair[1]] : [pair[0], id])
-          return (
-            <section
+      <main className="stage">
+        <div className="tabs" role="tablist" aria-label="Ventanas" onKeyDown={onKey}>
+          {sides.map((side) => (
+            <button
               key={side}
-              id={`${tabs}-pane-${side}`}
-              className="pane"
-              data-shown={shown === side}
-              aria-label={`Ventana de ${person?.name ?? '…'}`}
+              id={`${tabs}-tab-${side}`}
+              type="button"
+              role="tab"
+              aria-selected={shown === side}
+              aria-controls={`${tabs}-pane-${side}`}
+              tabIndex={shown === side ? 0 : -1}
+              onClick={() => setShown(side)}
             >
-              <div className="pane-bar">
-                <span className="avatar" aria-hidden>
-                  {initials(person?.name ?? '?')}
-                </span>
-                <label className="pane-who">
-                  <span className="visually-hidden">Quién usa esta ventana</span>
-                  <select value={pair[side]} onChange={(event) => select(event.target.value)}>
-                    {houses.map((house) => (
-                      <optgroup key={house.id} label={house.name}>
-                        {house.people.map((p) => (
-                          <option key={p.id} value={p.id}>
-                            {p.name} · {roleName(p.role)}
-                          </option>
-                        ))}
-                      </optgroup>
-                    ))}
-                  </select>
-                </label>
-                <span className="pane-house">{houseOf(pair[side])?.name}</span>
-              </div>
-              <iframe key={pair[side]} src={`pane?user=${encodeURIComponent(pair[side])}`} title={`Agenda de ${person?.name ?? '…'}`} />
-            </section>
-          )
-        })}
+              <span className="avatar" aria-hidden>
+                {initials(personOf(pair[side])?.name ?? '?')}
+              </span>
+              {personOf(pair[side])?.name.split(' ')[0]}
+            </button>
+          ))}
+        </div>
+        <div className="panes">
+          {sides.map((side) => {
+            const person = personOf(pair[side])
+            const select = (id: string) => choose(side === 0 ? [id, pair[1]] : [pair[0], id])
+            return (
+              <section
+                key={side}
+                id={`${tabs}-pane-${side}`}
+                className="pane"
+                data-shown={shown === side}
+                aria-label={`Ventana de ${person?.name ?? '…'}`}
+              >
+                <div className="pane-bar">
+                  <span className="avatar" aria-hidden>
+                    {initials(person?.name ?? '?')}
+                  </span>
+                  <label className="pane-who">
+                    <span className="visually-hidden">Quién usa esta ventana</span>
+                    <select value={pair[side]} onChange={(event) => select(event.target.value)}>
+                      {houses.map((house) => (
+                        <optgroup key={house.id} label={house.name}>
+                          {house.people.map((p) => (
+                            <option key={p.id} value={p.id}>
+                              {p.name} · {roleName(p.role)}
+                            </option>
+                          ))}
+                        </optgroup>
+                      ))}
+                    </select>
+                  </label>
+                  <span className="pane-house">{houseOf(pair[side])?.name}</span>
+                </div>
+                <iframe key={pair[side]} src={`pane?user=${encodeURIComponent(pair[side])}`} title={`Agenda de ${person?.name ?? '…'}`} />
+              </section>
+            )
+          })}
+        </div>
       </main>
     </div>
   )
