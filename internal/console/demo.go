@@ -153,7 +153,8 @@ func (c *Console) change(w http.ResponseWriter, r *http.Request) error {
 // tell emits what has changed, by the rules of the triggers (README): a status that becomes CANCELLED is deleted, another time
 // or professional is rescheduled, the rest is updated.
 func (c *Console) tell(r *http.Request, u identity.User, was, is demo.Entry, changes json.RawMessage) error {
-	ctx, err := r.Context(), error(nil)
+	ctx := r.Context()
+	var err error
 	switch {
 	case is.Status == "CANCELLED":
 		data, _ := json.Marshal(map[string]any{"id": is.ID, "clientName": is.ClientName, "serviceName": is.ServiceName,

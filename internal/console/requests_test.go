@@ -49,7 +49,7 @@ func TestOnlyTheConsolesOwnPageMayAct(t *testing.T) {
 		{"1", "", false},
 		{"", "http://localhost:3000", false},
 	} {
-		r := httptest.NewRequest("POST", "http://localhost:3000/console/api/demo/session", http.NoBody)
+		r := httptest.NewRequest(http.MethodPost, "http://localhost:3000/console/api/demo/session", http.NoBody)
 		r.Header.Set(header, one.header)
 		r.Header.Set("Origin", one.origin)
 		got := c.ours(r)

@@ -134,7 +134,7 @@ func TestTheDemosSignInIsForThisMachinesOwnPageAlone(t *testing.T) {
 	require.Equal(t, http.StatusUnsupportedMediaType, sign("Content-Type", "text/plain", "X-Console", "1", "Origin", p.url).status)
 
 	// A name that leads here is not this machine's own: DNS rebinding.
-	req, err := http.NewRequest("POST", p.url+"/console/api/demo/session", strings.NewReader(`{"userId":"demo-ana"}`))
+	req, err := http.NewRequest(http.MethodPost, p.url+"/console/api/demo/session", strings.NewReader(`{"userId":"demo-ana"}`))
 	require.NoError(t, err)
 	req.Host = "evil.example"
 	for i := 0; i < len(ours); i += 2 {
