@@ -19,6 +19,7 @@ import (
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/config"
 	"github.com/citaplanner/realtime/internal/frontdoor"
+	"github.com/citaplanner/realtime/internal/http1"
 	"github.com/citaplanner/realtime/internal/httpapi"
 	"github.com/citaplanner/realtime/internal/hub"
 	"github.com/citaplanner/realtime/internal/identity"
@@ -102,7 +103,8 @@ func (a *App) Listen() error {
 		return nil
 	}
 	addr := net.JoinHostPort(a.cfg.ListenHost(), strconv.Itoa(a.cfg.Port))
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	// Keep-alive probes are for connections that nothing else watches: package http1 switches them on for those.
+	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("PORT %d (HOSTNAME %q) cannot be listened on: %w", a.cfg.Port, a.cfg.ListenHost(), err)
 	}
@@ -144,8 +146,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	runCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	start := func(h http.Handler, l net.Listener) *http.Server {
-		srv := a.httpServer(h)
+	start := func(srv httpServer, l net.Listener) httpServer {
 		go func() {
 			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				cancel(fmt.Errorf("serve: %w", err))
@@ -154,19 +155,31 @@ func (a *App) Run(ctx context.Context) error {
 		return srv
 	}
 	if a.private != nil {
-		operator := start(a.operator, a.private)
+		operator := start(a.netHTTP(a.operator), a.private)
 		defer func() { _ = operator.Close() }() // last: a stop can be watched
 	}
-	return a.serve(runCtx, start(a.Handler(), a.listener))
+	return a.serve(runCtx, start(http1.New(http1.Options{Handler: a.Handler(), Fast: httpapi.Fast, Rest: a.netHTTP(a.Handler()),
+		HeaderTimeout: a.cfg.HeaderTimeout, BodyTimeout: a.cfg.BodyTimeout, IdleTimeout: idleTimeout, Logger: a.opts.Logger,
+		Metrics: http1.NewMetrics(a.opts.Metrics)}), a.listener))
 }
 
-func (a *App) httpServer(h http.Handler) *http.Server {
+// httpServer is what serves a listener.
+type httpServer interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// idleTimeout is how long an HTTP connection is kept without a request.
+const idleTimeout = 75 * time.Second
+
+func (a *App) netHTTP(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h,
 		// A session cookie in chunks is a few kilobytes; 64 KiB leaves room and bounds a flood of headers.
 		MaxHeaderBytes:    64 << 10,
 		ReadHeaderTimeout: a.cfg.HeaderTimeout,
-		IdleTimeout:       75 * time.Second,
+		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(a.opts.Logger.Handler(), slog.LevelDebug),
 	}
 }
@@ -176,7 +189,7 @@ func (a *App) httpServer(h http.Handler) *http.Server {
 // the drain time.
 func (a *App) Serve(ctx context.Context) error { return a.serve(ctx, nil) }
 
-func (a *App) serve(ctx context.Context, srv *http.Server) error {
+func (a *App) serve(ctx context.Context, srv httpServer) error {
 	// What works in the background outlives ctx: it has to deliver what the drain still brings.
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
@@ -203,7 +216,7 @@ func (a *App) serve(ctx context.Context, srv *http.Server) error {
 }
 
 // drain is the stop, bounded by the drain time: what is left then is cut, which is logged and is no error.
-func (a *App) drain(srv *http.Server) error {
+func (a *App) drain(srv httpServer) error {
 	a.stopping.Store(true)
 	start := a.opts.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.DrainTime)

@@ -23,6 +23,12 @@ import (
 // SocketPath is where the Socket.IO endpoint lives, with and without a trailing slash.
 const SocketPath = "/api/socket"
 
+// Fast reports whether a path is one that clients and routes ask for all the time: the transport's, or an emit endpoint's.
+// Their answers are short and come at once, or as a long poll's.
+func Fast(path string) bool {
+	return path == SocketPath || path == SocketPath+"/" || strings.HasPrefix(path, "/api/emit/")
+}
+
 // Stats tells who is connected; the hub satisfies it.
 type Stats interface {
 	Stats() contract.SocketStats

@@ -165,7 +165,7 @@ func (c *Conn) flush() {
 	case c.ws != nil:
 		if !c.writing {
 			c.writing = true
-			c.srv.writers.write(c)
+			c.srv.writers.do(job{conn: c})
 		}
 	case c.poll != nil:
 		c.answerPoll()
@@ -236,7 +236,7 @@ func (c *Conn) cut(reason CloseReason) {
 		flushed()
 	}
 	if poll != nil {
-		poll.answer <- pollAnswer{body: []byte{typeClose}}
+		c.srv.reply(poll, pollAnswer{body: []byte{typeClose}})
 	}
 	for _, w := range []*wsConn{ws, probe} {
 		if w != nil {
@@ -306,7 +306,7 @@ func (c *Conn) closedByClient() {
 	c.mu.Lock()
 	if poll := c.poll; poll != nil {
 		c.poll = nil
-		poll.answer <- pollAnswer{body: []byte{typeNoop}}
+		c.srv.reply(poll, pollAnswer{body: []byte{typeNoop}})
 	}
 	c.mu.Unlock()
 	c.cut(CloseClient)

@@ -14,7 +14,43 @@ import (
 const pollAtOnce = 8 << 10
 
 // pollRequest is a GET that waits for packets. It is answered once, by whoever took it off the connection.
-type pollRequest struct{ answer chan pollAnswer }
+type pollRequest struct {
+	conn   *Conn
+	answer chan pollAnswer                     // to the goroutine that waits
+	later  func(body []byte, then func(error)) // the way of an answer without one
+	told   pollAnswer                          // what a writer has to send through later
+}
+
+// detacher is a ResponseWriter that can be answered after ServeHTTP has returned, so that a poll costs no goroutine while it
+// waits. gone runs instead of an answer when the client leaves first. answer sends status 200 with the header as it is; it
+// does not block, and runs then when the body is on the network, or never will be.
+type detacher interface {
+	Detach(gone func()) (answer func(body []byte, then func(error)))
+}
+
+// detachable finds the detacher below the writers of a router, nil where there is none.
+func detachable(w http.ResponseWriter) detacher {
+	for {
+		if d, ok := w.(detacher); ok {
+			return d
+		}
+		under, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return nil
+		}
+		w = under.Unwrap()
+	}
+}
+
+// reply gives a poll that was taken off its connection its answer. It does not block.
+func (s *Server) reply(p *pollRequest, a pollAnswer) {
+	if p.later == nil {
+		p.answer <- a
+		return
+	}
+	p.told = a
+	s.writers.do(job{poll: p})
+}
 
 type pollAnswer struct {
 	body []byte
@@ -49,12 +85,17 @@ func (c *Conn) answerPoll() {
 	a.body = encodePayload(packets)
 	poll := c.poll
 	c.poll, c.queue, c.bytes = nil, nil, 0
-	poll.answer <- a
+	c.srv.reply(poll, a)
+}
+
+// send answers through later.
+func (p *pollRequest) send() {
+	p.later(p.told.body, func(err error) { p.conn.wrotePoll(p.told, err) })
 }
 
 // servePoll answers a GET of a polling connection.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
-	p := &pollRequest{answer: make(chan pollAnswer, 1)}
+	p := &pollRequest{conn: c, answer: make(chan pollAnswer, 1)}
 	c.mu.Lock()
 	switch {
 	case c.done:
@@ -80,35 +121,48 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		// The client waits for its poll to return before it finishes the upgrade.
 		c.releasePoll()
 	}
+	if d := detachable(w); d != nil && c.poll == p {
+		p.later = d.Detach(func() { c.leavePoll(p) })
+		setPollHeader(w.Header())
+		c.mu.Unlock()
+		return
+	}
 	c.mu.Unlock()
 
 	select {
 	case a := <-p.answer:
 		c.writePoll(w, a)
 	case <-r.Context().Done():
-		// The client gave up. What may have been on its way is lost, and with it the stream.
-		c.mu.Lock()
-		if c.poll == p {
-			c.poll = nil
-		}
-		c.mu.Unlock()
-		c.cut(CloseTransport)
+		c.leavePoll(p)
 	}
+}
+
+// leavePoll is a client that gave up. What may have been on its way is lost, and with it the stream.
+func (c *Conn) leavePoll(p *pollRequest) {
+	c.mu.Lock()
+	if c.poll == p {
+		c.poll = nil
+	}
+	c.mu.Unlock()
+	c.cut(CloseTransport)
 }
 
 // releasePoll answers the pending GET, if any, with a noop. The lock is held.
 func (c *Conn) releasePoll() {
 	if poll := c.poll; poll != nil {
 		c.poll = nil
-		poll.answer <- pollAnswer{body: noopPacket.polling()}
+		c.srv.reply(poll, pollAnswer{body: noopPacket.polling()})
 	}
 }
 
-func (c *Conn) writePoll(w http.ResponseWriter, a pollAnswer) {
-	h := w.Header()
+func setPollHeader(h http.Header) {
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	h.Set("Cache-Control", "no-store")
+}
+
+func (c *Conn) writePoll(w http.ResponseWriter, a pollAnswer) {
+	setPollHeader(w.Header())
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	// A server-wide write timeout counts from the request's start, and a long poll is long. What the kernel takes at once
 	// needs none (3 % of a poll's CPU), and the deadline must not stay for the connection's next request.
 	rc := http.NewResponseController(w)
@@ -123,9 +177,17 @@ func (c *Conn) writePoll(w http.ResponseWriter, a pollAnswer) {
 	if slow {
 		_ = rc.SetWriteDeadline(time.Time{})
 	}
+	if errors.Is(err, http.ErrNotSupported) {
+		err = nil
+	}
+	c.wrotePoll(a, err)
+}
+
+// wrotePoll is the end of an answer to a poll.
+func (c *Conn) wrotePoll(a pollAnswer, err error) {
 	c.srv.opts.Metrics.sent(len(a.body))
 	switch {
-	case err != nil && !errors.Is(err, http.ErrNotSupported):
+	case err != nil:
 		c.cut(CloseTransport)
 	case a.then != nil:
 		a.then()

@@ -18,21 +18,31 @@ const writerIdle = 100 * time.Millisecond
 // drain would have its small stack grow and copied each time (BenchmarkBroadcast1k, both
 // sides counted: 9.9 µs a delivery, now 7.8, and half the allocations).
 type writers struct {
-	jobs chan *Conn
+	jobs chan job
 	most int32
 	n    atomic.Int32
 }
 
-func newWriters() *writers {
-	return &writers{jobs: make(chan *Conn, 8192), most: int32(runtime.GOMAXPROCS(0))} //nolint:gosec // a small number
+// job is a WebSocket's queue to write, or a poll to answer.
+type job struct {
+	conn *Conn
+	poll *pollRequest
 }
 
-// write has the queue of a connection written. It does not block.
-func (p *writers) write(c *Conn) {
+func newWriters() *writers {
+	return &writers{jobs: make(chan job, 8192), most: int32(runtime.GOMAXPROCS(0))} //nolint:gosec // a small number
+}
+
+// do has a job done. It does not block.
+func (p *writers) do(j job) {
 	select {
-	case p.jobs <- c:
+	case p.jobs <- j:
 	default:
-		go c.writeWaiting(nil, 0)
+		if j.poll != nil {
+			go j.poll.send()
+		} else {
+			go j.conn.writeWaiting(nil, 0)
+		}
 		return
 	}
 	if n := p.n.Load(); n < p.most && p.n.CompareAndSwap(n, n+1) {
@@ -48,23 +58,23 @@ func (p *writers) run() {
 	defer idle.Stop()
 	for {
 		select {
-		case c := <-p.jobs:
-			w.drain(c)
+		case j := <-p.jobs:
+			w.do(j)
 			continue
 		default:
 		}
 		idle.Reset(writerIdle)
 		select {
-		case c := <-p.jobs:
-			w.drain(c)
+		case j := <-p.jobs:
+			w.do(j)
 			continue
 		case <-idle.C:
 		}
 		p.n.Add(-1)
 		select { // what was queued before the count went down has seen this writer in it
-		case c := <-p.jobs:
+		case j := <-p.jobs:
 			p.n.Add(1)
-			w.drain(c)
+			w.do(j)
 		default:
 			return
 		}
@@ -84,6 +94,14 @@ type writer struct {
 func (w *writer) try(fd uintptr) bool {
 	w.n, w.err = tryWrite(fd, w.pending)
 	return true
+}
+
+func (w *writer) do(j job) {
+	if j.poll != nil {
+		j.poll.send()
+	} else {
+		w.drain(j.conn)
+	}
 }
 
 // drain writes a connection's queue until it is empty, or has to wait.

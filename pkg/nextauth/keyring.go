@@ -1,6 +1,8 @@
 package nextauth
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -39,8 +41,14 @@ type Keyring struct {
 
 	// The first of each belongs to the secret in use: the Seal methods take it.
 	secrets []jwt.VerificationKey // HS256, each a []byte
-	v4      [][]byte              // A256GCM
+	v4      []nextAuthKey         // A256GCM
 	v5      []authjsKey           // A256CBC-HS512, for each secret one for each cookie name
+}
+
+// nextAuthKey is the key of a secret for NextAuth 4's tokens.
+type nextAuthKey struct {
+	key  []byte
+	open cipher.AEAD
 }
 
 // authjsKey is the key of a secret for tokens in one cookie.
@@ -95,7 +103,15 @@ func (k *Keyring) add(secret string) error {
 		k.v5 = append(k.v5, authjsKey{cookie: cookie, kid: thumbprint(key), key: key})
 	}
 	k.secrets = append(k.secrets, []byte(secret))
-	k.v4 = append(k.v4, v4)
+	block, err := aes.NewCipher(v4)
+	if err != nil {
+		return err
+	}
+	open, err := cipher.NewGCM(block)
+	if err != nil {
+		return err
+	}
+	k.v4 = append(k.v4, nextAuthKey{v4, open})
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 // SealV4 makes a session token as NextAuth 4 does, with the secret in use. Nothing is added to the claims: a token
 // without sub and exp is made, and refused by Verify.
 func (k *Keyring) SealV4(claims map[string]any) (string, error) {
-	return seal(jose.A256GCM, k.v4[0], "", claims)
+	return seal(jose.A256GCM, k.v4[0].key, "", claims)
 }
 
 // SealV5 makes a session token as Auth.js 5 does for the cookie of that name, one of CookieNames, with the secret in

@@ -309,9 +309,13 @@ func TestASealOfWhatJSONCannotHoldIsAnError(t *testing.T) {
 	require.EqualError(t, err, `no session cookie is called "session"`)
 }
 
-func BenchmarkVerifyV4Chunked(b *testing.B) {
+func BenchmarkVerifyV4(b *testing.B) { benchmarkVerify(b, 0) }
+
+func BenchmarkVerifyV4Chunked(b *testing.B) { benchmarkVerify(b, 6000) }
+
+func benchmarkVerify(b *testing.B, size int) {
 	keys := realKeys(b, oldSecret, realSecret)
-	claims := lasting(session(6000), time.Hour)
+	claims := lasting(session(size), time.Hour)
 	token, err := realKeys(b, realSecret).SealV4(claims)
 	require.NoError(b, err)
 	b.SetBytes(int64(len(token)))
