@@ -205,6 +205,7 @@ async function operator() {
     await page.locator('.events code', { hasText: event }).first().waitFor()
   }
   await pane(demo, laura).locator('[data-sonner-toast]').first().waitFor()
+  await page.locator('.figure', { hasText: 'Emisión' }).getByText(/p95 [\d,.]+ ms/).waitFor()
   await page.getByLabel('Filtrar eventos').fill('rescheduled')
   await page.locator('.events summary').first().click()
   await page.getByText('"rescheduledBy"').first().waitFor()

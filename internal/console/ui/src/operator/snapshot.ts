@@ -18,6 +18,8 @@ export interface Histogram {
   counts: number[]
 }
 
+type Measured = 'emit' | 'signIn' | 'http'
+
 export interface Snapshot {
   me: { userId: string; name: string; tenantId: string; role: string }
   all: boolean
@@ -26,7 +28,8 @@ export interface Snapshot {
   sockets: number
   tenants: Record<string, { count: number; users: string[] }>
   wire: { since: string; sent: number; deliveries: number; received: number; seq: number; events: WireEvent[] }
-  latency: Record<'emit' | 'signIn' | 'http', Histogram>
+  /** What has not happened since the server's start is not there. */
+  latency: Partial<Record<Measured, Histogram>>
   kinds: { name: string; event: string }[]
 }
 
@@ -105,11 +108,11 @@ export function rates(moments: readonly Moment[], of: (m: Moment) => number): nu
 }
 
 /** The quantile of what was counted within the last minute, in milliseconds; null where nothing was. Interpolated within its bucket, as Prometheus does. */
-export function quantile(moments: readonly Moment[], which: keyof Snapshot['latency'], q: number): number | null {
+export function quantile(moments: readonly Moment[], which: Measured, q: number): number | null {
   const last = moments.at(-1)?.latency[which]
-  const first = moments[0]?.latency[which]
-  if (!last || !first) return null
-  const counts = last.counts.map((n, i) => n - (first.counts[i] ?? 0))
+  if (!last) return null
+  const first = moments[0]?.latency[which]?.counts ?? []
+  const counts = last.counts.map((n, i) => n - (first[i] ?? 0))
   const all = counts.at(-1) ?? 0
   if (all <= 0) return null
   const rank = q * all
