@@ -217,6 +217,7 @@ func (c *conn) join(s *Socket) {
 	if c.guard("OnConnect", func() { c.srv.opts.OnConnect(s) }) {
 		c.leave(closedPanic)
 	}
+	c.srv.recovery.save(s.line)
 }
 
 // writeError answers a CONNECT packet that the library is not asked about.

@@ -79,14 +79,25 @@ func (s *Socket) EmitRenewed(event string, args ...any) error {
 }
 
 func (s *Socket) emit(renewed bool, event string, args []any) error {
-	m, err := s.space.srv.encode(s.space.name, renewed, event, args)
+	t, r := Target{Namespace: s.space.name}, s.space.srv.recovery
+	if r != nil && r.sharing != nil {
+		t.Rooms, t.Group = []string{s.id}, s.line.group
+	}
+	m, err := s.space.srv.encode(t, renewed, event, args)
 	if err != nil {
 		return err
 	}
 	if m.record != nil {
-		s.space.srv.recovery.keep(m.record, m.packets, s.line.group)
+		r.keep(m.record, m.packets, s.line.group)
+	}
+	if o := r.lock(m.record); o != nil {
+		defer o.mu.Unlock()
+		r.place(o, m.record, false)
 	}
 	_ = s.deliver(m)
+	if renewed {
+		r.save(s.line) // nothing else tells of its offset
+	}
 	return nil
 }
 
