@@ -84,11 +84,12 @@ end
 return out
 `
 
-// scriptFind looks for a session. KEYS: session, group. ARGV: process. It answers owner, data, at, after, and 1 where others than
-// its owner have published since it began.
+// scriptFind looks for a session. KEYS: session, group. It answers owner, data, at, after, and 1 where others than its owner have
+// published since it began; the owner alone where it has not saved it yet.
 const scriptFind = `
 local s = redis.call('HMGET', KEYS[1], 'owner', 'data', 'at', 'after')
-if not s[1] or not s[2] then return {} end
+if not s[1] then return {} end
+if not s[2] then return {s[1]} end
 local others = 0
 local all = redis.call('HGETALL', KEYS[2])
 for i = 1, #all, 2 do

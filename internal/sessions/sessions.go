@@ -31,7 +31,7 @@ type Options struct {
 	// CacheBytes of groups are held in memory for a moment, so that many clients which come back at once read them once.
 	// Default 64 MiB.
 	CacheBytes int
-	// Wait bounds how long a client that comes back waits for each of the two answers of Redis. Default 500 ms.
+	// Wait bounds how long a client that comes back waits for each of the two answers of Redis. Default 1 s.
 	Wait time.Duration
 	Now  func() time.Time // nil is time.Now
 	// Logger: nil discards. What was sent, and the ids of sessions, are never logged.
@@ -84,7 +84,7 @@ func New(client *redis.Client, o Options) *Store {
 	fill(&o.Bytes, 4<<20)
 	fill(&o.QueueBytes, 16<<20)
 	fill(&o.CacheBytes, 64<<20)
-	fill(&o.Wait, 500*time.Millisecond)
+	fill(&o.Wait, time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -168,7 +168,7 @@ func (s *Store) Claim(ctx context.Context, id, group string, allow func(found *s
 		return nil, ErrUnavailable
 	}
 	key := s.sessionKey(id)
-	found, elsewhere, err := s.find(ctx, key, group)
+	found, elsewhere, err := s.look(ctx, key, group)
 	if err != nil || found == nil || !allow(found, found.Node == s.node, elsewhere) {
 		return nil, err
 	}
@@ -189,23 +189,42 @@ func (s *Store) Claim(ctx context.Context, id, group string, allow func(found *s
 	return nil, ErrUnavailable
 }
 
-// find looks for a session, and whether others have published to its group since.
-func (s *Store) find(ctx context.Context, key, group string) (found *sio.SharedSession, elsewhere bool, err error) {
+// look is find; it waits for a session whose client has come to another process this moment, which is about to save it.
+func (s *Store) look(ctx context.Context, key, group string) (found *sio.SharedSession, elsewhere bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Wait)
 	defer cancel()
-	got, err := s.client.Eval(ctx, scriptFind, []string{key, s.groupKey(group)}, s.node).Slice()
+	for {
+		var claimed bool
+		found, elsewhere, claimed, err = s.find(ctx, key, group)
+		if err != nil || !claimed {
+			return found, elsewhere, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false, nil
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+// lookAgain is how long after a look at a session that is on its way the next one comes.
+const lookAgain = 10 * time.Millisecond
+
+// find looks for a session, and whether others have published to its group since. claimed says that it is on its way to a process.
+func (s *Store) find(ctx context.Context, key, group string) (found *sio.SharedSession, elsewhere, claimed bool, err error) {
+	got, err := s.client.Eval(ctx, scriptFind, []string{key, s.groupKey(group)}).Slice()
 	if err != nil {
-		return nil, false, errors.Join(ErrUnavailable, err)
+		return nil, false, false, errors.Join(ErrUnavailable, err)
 	}
 	if len(got) != 5 {
-		return nil, false, nil
+		return nil, false, len(got) == 1, nil
 	}
 	found, err = s.session(got[0], got[1:4])
 	if err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	others, _ := got[4].(int64)
-	return found, others == 1, nil
+	return found, others == 1, false, nil
 }
 
 // session reads owner, data and positions as a script answers them.

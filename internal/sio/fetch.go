@@ -70,15 +70,17 @@ func (r *recovery) drop(l *line) {
 func (r *recovery) standIn(ctx context.Context, sp *space, id pid, s *SharedSession, before any, here bool) (
 	l *line, own *SharedSession, ok bool,
 ) {
-	r.mu.Lock()
-	old := r.lines[id]
-	r.mu.Unlock()
-	if old != nil && !r.free(ctx, old) {
-		return nil, nil, false
-	}
-	if old != nil && here {
-		if own, _ = r.session(id, old.group); own == nil {
+	old := r.line(id)
+	if old != nil {
+		if !r.free(ctx, old) {
 			return nil, nil, false
+		}
+		if r.line(id) == nil { // it had been displaced
+			old = nil
+		} else if here {
+			if own, _ = r.session(id, old.group); own == nil {
+				return nil, nil, false
+			}
 		}
 	}
 	l = &line{id: s.SID, space: sp, pid: id, group: s.Group, state: lineClaimed}
@@ -105,6 +107,12 @@ func (r *recovery) standIn(ctx context.Context, sp *space, id pid, s *SharedSess
 		return nil, nil, false
 	}
 	return l, own, true
+}
+
+func (r *recovery) line(id pid) *line {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines[id]
 }
 
 // load gives a line what its client missed; false: that is not known, or too much.
