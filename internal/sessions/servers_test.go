@@ -246,6 +246,7 @@ func TestWhatWasSentBetweenAStopAndAStartIsThere(t *testing.T) {
 	addr := dbtest.Redis(t)
 	a, b := serve(t, addr, sio.Recovery{}, Options{}), serve(t, addr, sio.Recovery{}, Options{})
 	v := travel(t, a, "ana:a")
+	a.store.flushed(t)
 	b.send(t, "a", "all", "before") // not sent to another server's sockets, until they come
 	a.send(t, "a", "all", "live", []byte{1})
 	require.Contains(t, v.next(), `"live"`)
