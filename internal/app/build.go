@@ -299,6 +299,13 @@ func (a *App) addRedis(parts map[string]httpapi.Readiness) (*redis.Client, error
 	return client, nil
 }
 
+// quiet keeps the Redis library from writing lines of its own beside the log: what matters of its errors comes back to the callers.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(ctx context.Context, format string, v ...any) {
+	q.log.DebugContext(ctx, "Redis", slog.String("said", fmt.Sprintf(format, v...)))
+}
+
 // newRedis makes a client that tries again so often; 0 is its default, -1 never.
 func (a *App) newRedis(retries int) (*redis.Client, error) {
 	o, err := redis.ParseURL(a.cfg.RedisURL)
@@ -306,6 +313,7 @@ func (a *App) newRedis(retries int) (*redis.Client, error) {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	o.DialTimeout, o.ReadTimeout, o.MaxRetries = time.Second, time.Second, retries
+	redis.SetLogger(quiet{a.opts.Logger})
 	client := redis.NewClient(o)
 	a.closers = append(a.closers, client.Close)
 	return client, nil

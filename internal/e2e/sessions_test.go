@@ -8,13 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/dbtest"
+	"github.com/citaplanner/realtime/pkg/contract"
 	"github.com/citaplanner/realtime/pkg/nextauth"
 )
 
-// app is some server processes on one database and one Redis.
+// fleet is some server processes on one database and one Redis.
 type fleet struct {
 	t     *testing.T
 	vars  map[string]string
@@ -109,8 +111,83 @@ func TestClientsComeBackToTheirSocketsOverARestartAndACrash(t *testing.T) {
 	require.NotContains(t, c.events(), "calendar:refresh", "it was not away")
 	quiet.settle()
 	require.NotContains(t, quiet.events(), "tick", "of another tenant")
-	t.Log(c.events(), quiet.events())
 	editor := f.connect(p.url, f.world.A.Manager)
 	editor.ask("appointment:editing", f.world.A.Appointment)
 	require.Contains(t, editor.event("appointment:editing:conflict").payload(), f.world.A.Admin, "it is still edited")
+}
+
+func TestAClientComesBackToAnotherServer(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, dbtest.Redis(t))
+	servers := []*process{f.launch(""), f.launch("")}
+	w := newNetwork(t, &scene{url: servers[0].url})
+	c := f.connect(w.url, f.world.A.Admin)
+	for i := range 6 {
+		here, there := servers[i%2], servers[(i+1)%2]
+		f.ticks(here, 20)
+		w.cut(true)
+		c.kind("disconnect")
+		f.ticks(here, 5)
+		f.emit(there, "user", fmt.Sprintf(`{"userId":%q,"event":"tick","data":%d}`, f.world.A.Admin, f.next))
+		f.next++
+		f.ticks(there, 5)
+		f.emit(there, "tenant", fmt.Sprintf(`{"tenantId":%q,"event":"other","data":1}`, f.world.B.ID))
+		f.emit(here, "role", fmt.Sprintf(`{"tenantId":%q,"role":"MANAGER","event":"other","data":1}`, f.world.A.ID))
+		f.ticks(here, 5)
+		w.lead(there.url)
+		w.up()
+		require.True(t, c.kind("connect").Recovered)
+	}
+	require.Equal(t, upTo(f.next), c.ticks(f.next))
+	c.settle()
+	require.NotContains(t, c.events(), "tick", "none twice")
+	require.NotContains(t, c.events(), "other", "neither of another tenant nor of another role")
+	require.NotContains(t, c.events(), "calendar:refresh")
+}
+
+func TestOtherRightsAreNotRestoredByAnotherServer(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, dbtest.Redis(t), "USER_CACHE_TTL", "50ms", "RECHECK_EVERY", "100ms")
+	a, b := f.launch(""), f.launch("")
+	w := newNetwork(t, &scene{url: a.url})
+	c := f.connect(w.url, f.world.A.Manager)
+	f.ticks(a, 1)
+	c.ticks(1)
+	w.cut(true)
+	c.kind("disconnect")
+	f.emit(a, "role", fmt.Sprintf(`{"tenantId":%q,"role":"MANAGER","event":"tick","data":"for managers"}`, f.world.A.ID))
+	f.world.SetRole(f.world.A.Manager, contract.RoleProfessional)
+	w.lead(b.url)
+	w.up()
+	require.False(t, c.kind("connect").Recovered)
+	require.Contains(t, c.event("connection:success").payload(), `"role":"PROFESSIONAL"`)
+	c.settle()
+	require.NotContains(t, c.events(), "tick")
+	require.Equal(t, "1", b.metric(`realtime_sio_recoveries_total{result="rights"}`))
+}
+
+func TestWithoutRedisClientsAreToldAsThoseWhoWereAway(t *testing.T) {
+	t.Parallel()
+	addr := dbtest.Redis(t)
+	f := newFleet(t, addr)
+	port := freePort(t)
+	p := f.launch(port)
+	c := f.connect(p.url, f.world.A.Admin)
+	require.Eventually(t, func() bool { return p.metric(`realtime_returns_total{result="new"}`) == "1" }, patience, 5*time.Millisecond)
+	bus := redis.NewClient(&redis.Options{Addr: addr})
+	defer func() { _ = bus.Close() }()
+	_ = bus.ShutdownNoSave(t.Context()).Err() // it ends instead of answering
+
+	f.ticks(p, 100)
+	require.Equal(t, upTo(100), c.ticks(100), "what is live goes on")
+	require.Eventually(t, func() bool { return p.metric("realtime_sessions_redis_up") == "0" }, patience, 5*time.Millisecond)
+	p.signal(syscall.SIGTERM)
+	c.kind("disconnect")
+	require.Zero(t, p.ended())
+	f.world.Insert(missedRow(f.world.A.ID, f.world.A.Admin, "missed"))
+	p = f.launch(port)
+	start := time.Now()
+	require.False(t, c.kind("connect").Recovered)
+	require.Less(t, time.Since(start), 5*time.Second)
+	require.Equal(t, []string{"missed"}, noteIDs(c.told()))
 }
