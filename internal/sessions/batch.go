@@ -60,6 +60,7 @@ type work struct {
 	events []*sio.SharedEvent
 	bytes  int
 	gaps   map[string]uint64
+	anew   bool
 	saves  map[string]build
 	claims []*claim
 }
@@ -67,7 +68,7 @@ type work struct {
 // batch takes some of what waits and does it; more says that something may be left to do at once.
 func (s *Store) batch(ctx context.Context) (more bool) {
 	w := s.take()
-	if len(w.events)+len(w.gaps)+len(w.saves)+len(w.claims) == 0 {
+	if len(w.events)+len(w.gaps)+len(w.saves)+len(w.claims) == 0 && !w.anew {
 		if s.up.Load() {
 			return false
 		}
@@ -85,11 +86,12 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 	s.bytes -= w.bytes
 	if err != nil {
 		for _, e := range w.events { // or not, but that cannot be said
-			s.lack(e)
+			s.lack(e.Group, e.N)
 		}
 		for group, n := range w.gaps {
-			s.gaps[group] = max(s.gaps[group], n)
+			s.lack(group, n)
 		}
+		s.anew = s.anew || w.anew
 		for key, b := range w.saves {
 			if s.saves[key] == nil {
 				s.saves[key] = b
@@ -131,8 +133,8 @@ func (s *Store) tell(ctx context.Context, err error) {
 func (s *Store) take() *work {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := &work{gaps: s.gaps, saves: map[string]build{}}
-	s.gaps = map[string]uint64{}
+	w := &work{gaps: s.gaps, anew: s.anew, saves: map[string]build{}}
+	s.gaps, s.anew = map[string]uint64{}, false
 	n := 0
 	for n < len(s.events) && n < batchEvents && w.bytes < batchBytes {
 		for _, p := range s.events[n].Packets {
@@ -173,6 +175,11 @@ func (s *Store) takeSave(w *work, key string) {
 // write writes sessions and events. Sessions first: a position that is saved with one is then never behind an event that the
 // session's socket was sent later.
 func (s *Store) write(ctx context.Context, w *work) error {
+	if w.anew {
+		if err := s.forget(ctx); err != nil {
+			return err
+		}
+	}
 	pipe := s.client.Pipeline()
 	settle := s.addSaves(ctx, pipe, w.saves)
 	for group, entries := range s.entries(w) {
@@ -188,6 +195,17 @@ func (s *Store) write(ctx context.Context, w *work) error {
 	_, err := pipe.Exec(ctx)
 	settle(err)
 	return err
+}
+
+// forget lets every group begin anew, at a position behind all that is known of sessions: nobody is restored with what was before.
+func (s *Store) forget(ctx context.Context) error {
+	groups := s.client.Scan(ctx, 0, s.groupKey("*"), 1000).Iterator()
+	for groups.Next(ctx) {
+		if err := s.client.Del(ctx, groups.Val()).Err(); err != nil {
+			return err
+		}
+	}
+	return groups.Err()
 }
 
 // entries encodes events by group, what is lacking first.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package sessions
 
 import (
@@ -167,6 +169,28 @@ func TestWhatRedisLostIsNoticed(t *testing.T) {
 			require.Equal(t, `"six"`, again.next())
 		})
 	}
+}
+
+func TestWhereTooManyGroupsLackSomethingNobodyIsRestoredFromBefore(t *testing.T) {
+	t.Parallel()
+	addr := dbtest.Redis(t)
+	a, b := serve(t, addr, sio.Recovery{}, Options{}), serve(t, addr, sio.Recovery{}, Options{})
+	v := travel(t, a, "ana:a")
+	a.send(t, "a", "all", "one")
+	require.Equal(t, `"one"`, v.next())
+	a.store.flushed(t)
+	a.store.mu.Lock()
+	for i := range maxGaps {
+		a.store.lack("group "+strconv.Itoa(i), 1)
+	}
+	a.store.lack("a", 1<<62)
+	a.store.mu.Unlock()
+	a.send(t, "b", "all", "next")
+	a.store.flushed(t)
+	_ = v.ws.Close()
+	v.travel(b)
+	require.False(t, v.recovered)
+	require.Equal(t, 1, b.results(t)["missed"])
 }
 
 func TestEventsGoWithTheirTime(t *testing.T) {

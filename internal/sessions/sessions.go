@@ -56,6 +56,7 @@ type Store struct {
 	queued uint64            // events that were ever in events
 	taken  uint64            // those that Run has taken
 	gaps   map[string]uint64 // number of the last event that a group lacks, where that is not told yet
+	anew   bool              // too many lack something
 	saves  map[string]build  // by session
 	claims []*claim
 
@@ -119,7 +120,7 @@ func (s *Store) Publish(e *sio.SharedEvent) {
 	}
 	s.mu.Lock()
 	if s.bytes+size > s.opts.QueueBytes && s.bytes > 0 {
-		s.lack(e)
+		s.lack(e.Group, e.N)
 		s.mu.Unlock()
 		s.opts.Metrics.events.WithLabelValues("dropped").Inc()
 		return
@@ -134,21 +135,26 @@ func (s *Store) Publish(e *sio.SharedEvent) {
 // perPacket is what a packet that waits counts for beside its bytes.
 const perPacket = 128
 
-// maxGaps bounds how many groups are remembered that lack something. What is more is told of all groups: see batch.
-const maxGaps = 10_000
+// Bounds of what waits for a Redis that is down. Where more than maxGaps groups lack something, all begin anew. A session of those
+// that are more than maxSaves is saved at its next beat; one that is over goes by itself.
+const maxGaps, maxSaves = 10_000, 100_000
 
-// lack notes that an event is not kept. The lock is held.
-func (s *Store) lack(e *sio.SharedEvent) {
-	if _, known := s.gaps[e.Group]; known || len(s.gaps) < maxGaps {
-		s.gaps[e.Group] = max(s.gaps[e.Group], e.N)
+// lack notes that an event of a group is not kept, the last of those with this number. The lock is held.
+func (s *Store) lack(group string, n uint64) {
+	if _, known := s.gaps[group]; known || len(s.gaps) < maxGaps {
+		s.gaps[group] = max(s.gaps[group], n)
+		return
 	}
+	s.anew = true
 }
 
 // Save is sio.Shared's.
 func (s *Store) Save(id string, b func() (*sio.SharedSession, bool)) {
 	key := s.sessionKey(id)
 	s.mu.Lock()
-	s.saves[key] = b
+	if s.saves[key] != nil || len(s.saves) < maxSaves {
+		s.saves[key] = b
+	}
 	s.mu.Unlock()
 	s.hurry()
 }
@@ -214,6 +220,10 @@ const lookAgain = 10 * time.Millisecond
 func (s *Store) find(ctx context.Context, key, group string) (found *sio.SharedSession, elsewhere, claimed bool, err error) {
 	got, err := s.client.Eval(ctx, scriptFind, []string{key, s.groupKey(group)}).Slice()
 	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			s.tell(ctx, err) // the next one does not wait
+			s.hurry()
+		}
 		return nil, false, false, errors.Join(ErrUnavailable, err)
 	}
 	if len(got) != 5 {
