@@ -102,13 +102,17 @@ func TestClientsComeBackToTheirSocketsOverARestartAndACrash(t *testing.T) {
 		f.ticks(p, 10)
 		require.True(t, c.kind("connect").Recovered, sig)
 		require.True(t, quiet.kind("connect").Recovered, "who got nothing missed nothing")
+		if sig == syscall.SIGKILL { // what it sent in its last moment may be lost: the inbox has it
+			c.event("calendar:refresh")
+			quiet.event("calendar:refresh")
+		}
 		f.ticks(p, 5)
 		require.Equal(t, "2", p.metric(`realtime_sio_recoveries_total{result="restored_elsewhere"}`))
 	}
 	require.Equal(t, upTo(f.next), c.ticks(f.next))
 	c.settle()
 	require.NotContains(t, c.events(), "tick", "none twice")
-	require.NotContains(t, c.events(), "calendar:refresh", "it was not away")
+	require.NotContains(t, c.events(), "calendar:refresh", "it was not away over the stops")
 	quiet.settle()
 	require.NotContains(t, quiet.events(), "tick", "of another tenant")
 	editor := f.connect(p.url, f.world.A.Manager)

@@ -81,7 +81,7 @@ func (h *Hub) connected(s *sio.Socket) {
 		}
 	}
 	ses.before = nil
-	h.returned(ses, s.Recovered())
+	h.returned(ses, s.Recovered() && !s.Doubtful()) // else the inbox makes good what a crash took; what came is dropped by its id
 	h.watchExpiry(ses, now)
 	h.opts.Metrics.sockets.Inc()
 	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))

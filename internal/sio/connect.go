@@ -146,6 +146,7 @@ func (s *Server) admit(ls *socket.Socket, next func(*socket.ExtendedError)) {
 	}
 	sock := &Socket{id: string(ls.Id()), lib: ls, conn: c, space: s.spaces[ls.Nsp().Name()], line: a.line, recovered: a.back}
 	sock.SetData(a.data)
+	sock.doubtful = a.back && s.recovery.doubts(a.line)
 	if a.line != nil && !a.back {
 		a.line.id = sock.id
 	}

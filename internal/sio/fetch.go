@@ -45,6 +45,9 @@ func (r *recovery) fetch(ctx context.Context, sp *space, id pid, seq uint64, now
 			own.Node, own.At, own.After = c.Session.Node, c.Session.At, c.Session.After
 			c.Session = own
 		}
+		r.mu.Lock()
+		l.doubt = own == nil && !c.Session.Away
+		r.mu.Unlock()
 		if r.load(l, c, seq) {
 			return l, data, restoredElsewhere
 		}

@@ -74,6 +74,7 @@ type line struct {
 	socket  *Socket         // in its rooms: the one that is connected, or what stands for it while the client is away
 	away    *away           // nil while connected
 	waiting []chan struct{} // closed when the client is away, or the line over
+	doubt   bool            // see Socket.Doubtful
 }
 
 type lineState uint8

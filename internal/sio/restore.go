@@ -144,6 +144,7 @@ func (r *recovery) claim(l *line, seq uint64) (result string) {
 		return refusedMissed
 	}
 	r.back(l)
+	l.doubt = false
 	return restored
 }
 

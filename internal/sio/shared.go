@@ -87,7 +87,7 @@ type sharing struct {
 	to     Shared
 	n      atomic.Uint64 // SharedEvent.N
 	gen    atomic.Uint64 // counts the sessions that came from elsewhere
-	orders [256]order
+	orders [1024]order
 	seed   maphash.Seed
 	beat   *time.Timer // guarded by recovery.mu
 }
@@ -115,6 +115,13 @@ func (s *sharing) order(group string) *order {
 
 // outlives tells whether clients may come back to another process.
 func (r *recovery) outlives() bool { return r != nil && r.sharing != nil }
+
+// doubts is Socket.Doubtful's.
+func (r *recovery) doubts(l *line) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return l.doubt
+}
 
 // share prepares an event for other processes.
 func (r *recovery) share(rec *record, t Target, packets []*engineio.Packet) {

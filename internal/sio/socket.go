@@ -19,6 +19,7 @@ type Socket struct {
 	connected atomic.Bool
 	line      *line // nil without recovery
 	recovered bool
+	doubtful  bool
 	pending   atomic.Int64   // acknowledgements that the client owes
 	event     *parser.Packet // the EVENT under way; belongs to the connection's step
 
@@ -53,6 +54,10 @@ func (s *Socket) Connected() bool { return s.connected.Load() }
 
 // Recovered tells that the client has come back to the socket that it had (see Recovery): it has missed nothing.
 func (s *Socket) Recovered() bool { return s.recovered }
+
+// Doubtful tells of a recovered socket that the process which had it before has not said that its client was gone: it may have
+// died, and with it what it had sent in its last moment to neither the client nor Recovery.Shared.
+func (s *Socket) Doubtful() bool { return s.doubtful }
 
 // Join puts the socket into rooms. A socket that is gone joins nothing.
 func (s *Socket) Join(rooms ...string) { s.space.rooms.join(s.id, rooms...) }
