@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -158,5 +159,23 @@ func checkRedis(ctx context.Context, cfg *config.Config) []finding {
 		}
 		return []finding{{levelError, "Redis", err.Error(), "is it up, and reachable from here?"}}
 	}
-	return []finding{{levelOK, "Redis", "answers", ""}}
+	return append([]finding{{levelOK, "Redis", "answers", ""}}, inspectRedis(ctx, client)...)
+}
+
+// inspectRedis looks for what recovery over restarts needs. A Redis that does not say is not complained of.
+func inspectRedis(ctx context.Context, client *redis.Client) (out []finding) {
+	info, err := client.InfoMap(ctx, "server", "memory").Result()
+	if err != nil {
+		return nil
+	}
+	version := info["Server"]["redis_version"]
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n == 2 && (major < 6 || major == 6 && minor < 2) {
+		out = append(out, finding{levelError, "Redis", "version " + version + " is too old for recovery over restarts", "use 6.2 or later"})
+	}
+	if policy := info["Memory"]["maxmemory_policy"]; strings.HasPrefix(policy, "allkeys-") || strings.HasPrefix(policy, "volatile-") {
+		out = append(out, finding{levelWarning, "Redis", "maxmemory-policy " + policy + " evicts keys: clients are then not recovered",
+			"use noeviction, or enough memory"})
+	}
+	return out
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/citaplanner/realtime/internal/outbox"
 	"github.com/citaplanner/realtime/internal/reminders"
 	"github.com/citaplanner/realtime/internal/returning"
+	"github.com/citaplanner/realtime/internal/sessions"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/internal/telemetry"
 	"github.com/citaplanner/realtime/pkg/contract"
@@ -103,13 +104,17 @@ func (a *App) build(ctx context.Context) error {
 	tap := a.newWire()
 	left := outbox.New(a.Store, a.notify, outbox.Options{Now: a.opts.Now, Logger: log, Metrics: outbox.NewMetrics(reg)})
 	box := inbox.New(a.Store, out, inbox.Options{Now: a.opts.Now, Logger: log, Metrics: inbox.NewMetrics(reg)})
+	kept, err := a.newSessions()
+	if err != nil {
+		return err
+	}
 	links := hub.Deps{Identity: people, Inbox: box, Appointments: a.Store.Appointments, Missed: left.Missed}
 	var back *returning.Service
 	if a.cfg.ReplayLimit > 0 {
 		back = a.newReturning(out)
 		links.Returns = back
 	}
-	a.hub, err = hub.New(links, hub.Options{Socket: a.socketOptions(), Grace: a.cfg.OfflineGrace,
+	a.hub, err = hub.New(links, hub.Options{Socket: a.socketOptions(kept), Grace: a.cfg.OfflineGrace,
 		MaxPerUser: a.cfg.MaxConnectionsUser, Events: limits.Rate{PerSecond: a.cfg.EventsPerSecond, Burst: a.cfg.EventBurst},
 		Fanout: limits.Rate{PerSecond: a.cfg.FanoutPerSecond, Burst: a.cfg.FanoutBurst}, FanoutQueue: a.cfg.FanoutQueueBytes,
 		ArrivalWait: a.cfg.InboxWait, Now: a.opts.Now, Logger: log, Metrics: hub.NewMetrics(reg), Wire: tap})
@@ -127,6 +132,9 @@ func (a *App) build(ctx context.Context) error {
 		"reminders": due}
 	if back != nil {
 		a.services["returning"] = back
+	}
+	if kept != nil {
+		a.services["sessions"] = kept
 	}
 	a.addDispatcher(triggers, bus, parts)
 	deps := httpapi.Deps{Socket: a.hub, Bundle: a.hub.ClientBundle(), Notify: a.notify, Identity: people, Keys: a.Keys,
@@ -211,8 +219,25 @@ func (a *App) newReturning(out *sender) *returning.Service {
 		Node: node, Now: a.opts.Now, Logger: a.opts.Logger, Metrics: returning.NewMetrics(a.opts.Metrics)})
 }
 
-func (a *App) socketOptions() sio.Options {
+// newSessions makes what clients come back for over restarts and processes; nil: there is no Redis, or no recovery.
+func (a *App) newSessions() (*sessions.Store, error) {
+	if a.cfg.RedisURL == "" || a.cfg.RecoveryTime <= 0 {
+		return nil, nil
+	}
+	client, err := a.newRedis(-1)
+	if err != nil {
+		return nil, err
+	}
+	return sessions.New(client, sessions.Options{Prefix: a.cfg.RedisPrefix, Time: a.cfg.RecoveryTime, Bytes: a.cfg.RecoveryBytes,
+		CacheBytes: a.cfg.RecoveryTotal, Now: a.opts.Now, Logger: a.opts.Logger, Metrics: sessions.NewMetrics(a.opts.Metrics)}), nil
+}
+
+func (a *App) socketOptions(kept *sessions.Store) sio.Options {
 	handshakes := rateOf{limits.NewKeyed(limits.Rate{PerSecond: a.cfg.HandshakesPerSecond, Burst: a.cfg.HandshakeBurst}, a.opts.Now)}
+	recovery := sio.Recovery{Time: a.cfg.RecoveryTime, Bytes: a.cfg.RecoveryBytes, Total: a.cfg.RecoveryTotal}
+	if kept != nil { // a nil pointer is not a nil interface
+		recovery.Shared = kept
+	}
 	return sio.Options{
 		Engine: engineio.Options{
 			PingInterval: a.cfg.PingInterval, PingTimeout: a.cfg.PingTimeout, UpgradeTimeout: a.cfg.UpgradeTimeout,
@@ -221,7 +246,7 @@ func (a *App) socketOptions() sio.Options {
 			InBytes: a.cfg.BytesPerSecond, InBurst: 2 * int(a.cfg.MaxPayload), BodyTimeout: a.cfg.BodyTimeout,
 			Logger: a.opts.Logger, Metrics: engineio.NewMetrics(a.opts.Metrics),
 		},
-		Recovery:       sio.Recovery{Time: a.cfg.RecoveryTime, Bytes: a.cfg.RecoveryBytes, Total: a.cfg.RecoveryTotal},
+		Recovery:       recovery,
 		MaxAttachments: a.cfg.MaxAttachments, MaxDepth: a.cfg.MaxNesting,
 		ConnectTimeout: a.cfg.ConnectTimeout, Logger: a.opts.Logger, Metrics: sio.NewMetrics(a.opts.Metrics),
 	}
@@ -272,13 +297,30 @@ func (a *App) addRedis(parts map[string]httpapi.Readiness) (*redis.Client, error
 	if a.cfg.RedisURL == "" {
 		return nil, nil
 	}
+	client, err := a.newRedis(0)
+	if err != nil {
+		return nil, err
+	}
+	parts["redis"] = redisPart{client}
+	return client, nil
+}
+
+// quiet keeps the Redis library from writing lines of its own beside the log: what matters of its errors comes back to the callers.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(ctx context.Context, format string, v ...any) {
+	q.log.DebugContext(ctx, "Redis", slog.String("said", fmt.Sprintf(format, v...)))
+}
+
+// newRedis makes a client that tries again so often; 0 is its default, -1 never.
+func (a *App) newRedis(retries int) (*redis.Client, error) {
 	o, err := redis.ParseURL(a.cfg.RedisURL)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	o.DialTimeout, o.ReadTimeout = time.Second, time.Second
+	o.DialTimeout, o.ReadTimeout, o.MaxRetries = time.Second, time.Second, retries
+	redis.SetLogger(quiet{a.opts.Logger})
 	client := redis.NewClient(o)
 	a.closers = append(a.closers, client.Close)
-	parts["redis"] = redisPart{client}
 	return client, nil
 }

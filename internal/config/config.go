@@ -47,7 +47,8 @@ type Config struct {
 	DatabaseURL string `env:"DATABASE_URL" help:"the app's database in Prisma's form, or sqlite:<file>; empty: sqlite:realtime-demo.db with demo data"`
 	DirectURL   string `env:"DIRECT_URL" help:"direct PostgreSQL connection for migrations and LISTEN where DATABASE_URL goes through PgBouncer"`
 	AutoMigrate bool   `env:"AUTO_MIGRATE" envDefault:"true" help:"create the server's own schema (never the app's tables) at start"`
-	RedisURL    string `env:"REDIS_URL" help:"redis://host:6379/0; checked by doctor and /readyz when set"`
+	RedisURL    string `env:"REDIS_URL" help:"redis://host:6379/0; with it clients come back to their sockets over restarts and servers; checked by doctor and /readyz"`
+	RedisPrefix string `env:"REDIS_PREFIX" envDefault:"realtime:" help:"what the names of the keys in Redis begin with; the same for all servers of one app, another one for each app"`
 
 	Secret     string   `env:"NEXTAUTH_SECRET" help:"NextAuth secret; several separated by commas while one is rotated; made at first start in development"`
 	AuthSecret string   `env:"AUTH_SECRET" help:"the name Auth.js v5 uses for NEXTAUTH_SECRET"`

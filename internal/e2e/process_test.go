@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/dbtest"
@@ -259,6 +260,13 @@ func TestTheSubcommandsDoWhatTheySay(t *testing.T) {
 	out, err = run(map[string]string{"REDIS_URL": "redis://" + redis}, "doctor")
 	require.NoErrorf(t, err, "%s", out)
 	require.Contains(t, out, "Redis: answers")
+	require.NotContains(t, out, "maxmemory-policy")
+	bus := goredis.NewClient(&goredis.Options{Addr: redis})
+	defer func() { _ = bus.Close() }()
+	require.NoError(t, bus.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+	out, err = run(map[string]string{"REDIS_URL": "redis://" + redis}, "doctor")
+	require.NoErrorf(t, err, "%s", out)
+	require.Contains(t, out, "maxmemory-policy allkeys-lru evicts keys")
 	out, err = run(map[string]string{"REDIS_URL": "redis://127.0.0.1:1"}, "doctor")
 	require.Error(t, err)
 	require.Contains(t, out, "ERROR    Redis")

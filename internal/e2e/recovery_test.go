@@ -21,6 +21,7 @@ type network struct {
 	url string
 
 	mu    sync.Mutex
+	to    string // host:port of the server
 	conns map[net.Conn]bool
 	down  bool // new connections are refused
 }
@@ -30,20 +31,31 @@ func newNetwork(t *testing.T, s *scene) *network {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w := &network{url: "http://" + l.Addr().String(), conns: map[net.Conn]bool{}}
+	w.lead(s.url)
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go w.carry(c, strings.TrimPrefix(s.url, "http://"))
+			go w.carry(c)
 		}
 	}()
 	t.Cleanup(func() { _ = l.Close(); w.cut(true) })
 	return w
 }
 
-func (w *network) carry(client net.Conn, to string) {
+// lead leads new connections to a server.
+func (w *network) lead(url string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.to = strings.TrimPrefix(url, "http://")
+}
+
+func (w *network) carry(client net.Conn) {
+	w.mu.Lock()
+	to := w.to
+	w.mu.Unlock()
 	server, err := net.Dial("tcp", to)
 	if err != nil {
 		_ = client.Close()

@@ -102,8 +102,8 @@ type session struct {
 	socket *sio.Socket
 	events *rate.Limiter // nil: no limit
 
-	before  *session // of a socket that is coming back; nil once it is there
-	editing []string // appointments that the socket was editing when it went
+	before  *session                 // of a socket that is coming back; nil once it is there
+	editing atomic.Pointer[[]string] // appointments that the socket was editing when it went
 
 	expiry struct {
 		sync.Mutex
@@ -135,7 +135,7 @@ func New(d Deps, o Options) (*Hub, error) {
 	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now, Gone: h.gone})
 	so := o.Socket
 	so.Authenticate, so.OnConnect, so.OnEvent, so.OnDisconnect = h.authenticate, h.connected, h.event, h.disconnected
-	so.Recovery.Group, so.Recovery.Restore = tenantOf, restore
+	so.Recovery.Group, so.Recovery.Restore, so.Recovery.Save, so.Recovery.Load = tenantOf, restore, h.save, load
 	if o.ArrivalWait > 0 {
 		so.OnOpen = h.opened
 	}

@@ -20,14 +20,14 @@ const (
 func (h *Hub) Probe(ctx context.Context, token string) error {
 	h.presence.Users()
 	h.Stats()
-	m, err := h.sio.Encode("", probeEvent, token)
+	m, err := h.sio.Encode(sio.Target{}, probeEvent, token)
 	if err != nil {
 		return fmt.Errorf("encode a canary: %w", err)
 	}
 	to := h.sio.Recipients(sio.Target{Rooms: []string{contract.TenantRoom(probeTenant)}})
 	subscriber := make(chan sio.Encoded, 1)
 	_, err = h.pacer.send(probeTenant, len(to)+1, m.Size(), func(int, int) int {
-		h.sio.Send(m, to)
+		h.sio.Send(m, to, false)
 		subscriber <- m
 		return len(to) + 1
 	})

@@ -16,6 +16,7 @@ func TestReadinessShowsALockThatIsHeldForEver(t *testing.T) {
 	h, err := New(Deps{}, Options{})
 	require.NoError(t, err)
 	require.NoError(t, h.Ready(t.Context()))
+	require.Eventually(t, func() bool { return !h.probing.Load() }, 10*time.Second, time.Millisecond, "its goroutine is over")
 
 	h.mu.Lock()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -85,12 +85,13 @@ func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (in
 		ses, ok := s.Data().(*session)
 		return ok && ses.user.TenantID == tenantID
 	}
-	m, err := h.sio.Encode("", event, payload)
+	t.Group = tenantID
+	m, err := h.sio.Encode(t, event, payload)
 	if err != nil {
 		return 0, err
 	}
 	to := h.sio.Recipients(t)
-	n, err := h.pacer.send(tenantID, len(to), m.Size(), func(from, until int) int { return h.sio.Send(m, to[from:until]) })
+	n, err := h.pacer.send(tenantID, len(to), m.Size(), func(from, until int) int { return h.sio.Send(m, to[from:until], until < len(to)) })
 	h.opts.Metrics.sent(event, n)
 	if err == nil && h.opts.Wire.Watched() {
 		h.opts.Wire.Record(wire.Event{TenantID: tenantID, Direction: wire.Out, Name: event, Peer: t.Rooms[0], Sockets: n}, payload)

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"maps"
@@ -80,7 +81,7 @@ func (h *Hub) connected(s *sio.Socket) {
 		}
 	}
 	ses.before = nil
-	h.returned(ses, s.Recovered())
+	h.returned(ses, s.Recovered() && !s.Doubtful()) // else the inbox makes good what a crash took; what came is dropped by its id
 	h.watchExpiry(ses, now)
 	h.opts.Metrics.sockets.Inc()
 	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))
@@ -97,7 +98,8 @@ func (h *Hub) disconnected(s *sio.Socket, reason string) {
 	if reason == engineio.ClosePingTimeout.Text { // what was sent since the last answer may have reached nobody
 		heard = heard.Add(-h.silence())
 	}
-	ses.editing = h.presence.Lost(s.ID(), heard)
+	editing := h.presence.Lost(s.ID(), heard)
+	ses.editing.Store(&editing)
 	h.opts.Metrics.sockets.Dec()
 	h.opts.Metrics.disconnects.WithLabelValues(reason).Inc()
 }
@@ -119,13 +121,51 @@ func restore(before, now any) (data any, ok bool) {
 		b.user.Portal != n.user.Portal {
 		return nil, false
 	}
-	n.before, n.events = b, b.events // coming back is no way to a new limit
+	n.before = b
+	if b.events != nil { // coming back is no way to a new limit; coming from another process is
+		n.events = b.events
+	}
 	return n, true
+}
+
+// saved is a session as other processes have to know it.
+type saved struct {
+	User    string        `json:"u"`
+	Tenant  string        `json:"t"`
+	Role    contract.Role `json:"r"`
+	Portal  bool          `json:"p,omitempty"`
+	Editing []string      `json:"e,omitempty"`
+}
+
+// save and load are sio.Recovery's.
+func (h *Hub) save(socketID string, data any) ([]byte, error) {
+	ses := data.(*session)
+	s := saved{User: ses.user.ID, Tenant: ses.user.TenantID, Role: ses.user.Role, Portal: ses.user.Portal}
+	if lost := ses.editing.Load(); lost != nil {
+		s.Editing = *lost
+	} else {
+		s.Editing = h.presence.EditedBy(socketID)
+	}
+	return json.Marshal(s)
+}
+
+func load(b []byte) (any, error) {
+	var s saved
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, err
+	}
+	ses := &session{user: identity.User{ID: s.User, TenantID: s.Tenant, Role: s.Role, Portal: s.Portal}}
+	ses.editing.Store(&s.Editing)
+	return ses, nil
 }
 
 // resume gives a recovered socket back what the page believes to be so: it says it once, and not after each connection.
 func (h *Hub) resume(ses *session) {
-	for _, id := range ses.before.editing {
+	editing := ses.before.editing.Load()
+	if editing == nil {
+		return
+	}
+	for _, id := range *editing {
 		h.presence.Edit(ses.socket.ID(), id)
 	}
 }

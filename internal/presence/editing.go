@@ -1,6 +1,11 @@
 package presence
 
-import "github.com/citaplanner/realtime/pkg/contract"
+import (
+	"maps"
+	"slices"
+
+	"github.com/citaplanner/realtime/pkg/contract"
+)
 
 // Edit notes that a socket's user is editing an appointment (which the caller has checked to be of this tenant). The
 // others of the tenant hear appointment:editing:started; when somebody else was there first, the sender alone also gets
@@ -55,6 +60,16 @@ func (p *Presence) Editing(socketID, appointmentID string) bool {
 	}
 	_, editing := m.editing[appointmentID]
 	return editing
+}
+
+// EditedBy lists the appointments that a socket is editing.
+func (p *Presence) EditedBy(socketID string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if m, ok := p.sockets[socketID]; ok {
+		return slices.Sorted(maps.Keys(m.editing))
+	}
+	return nil
 }
 
 // StopEdit ends what Edit began. The others of the tenant hear appointment:editing:stopped, also where nothing was known

@@ -18,17 +18,20 @@ type Target struct {
 	Only func(*Socket) bool
 	// Namespace; "" is "/".
 	Namespace string
+	// Group is whose event it is with Recovery.Shared; all recipients are of it. "": other processes do not find it. They cannot
+	// ask Only, and take its sockets to be those of the group.
+	Group string
 }
 
 // Broadcast encodes and frames an event once and queues it for every socket of the target, without ever blocking. It
 // returns for how many. A client that is too slow is closed by the engine and not counted. The error tells of a call
 // that could never work, and then nothing was sent: a reserved name, or what JSON cannot say.
 func (s *Server) Broadcast(t Target, event string, args ...any) (sockets int, err error) {
-	m, err := s.Encode(t.Namespace, event, args...)
+	m, err := s.Encode(t, event, args...)
 	if err != nil {
 		return 0, err
 	}
-	return s.Send(m, s.Recipients(t)), nil
+	return s.Send(m, s.Recipients(t), false), nil
 }
 
 // Encoded is an event, framed once for any number of sockets.
@@ -46,22 +49,25 @@ func (m Encoded) Size() int {
 	return n
 }
 
-// Encode is the first half of Broadcast. Namespace "" is "/".
-func (s *Server) Encode(namespace, event string, args ...any) (Encoded, error) {
-	if namespace == "" {
-		namespace = "/"
-	}
-	return s.encode(namespace, false, event, args)
+// Encode is the first part of Broadcast, before Recipients.
+func (s *Server) Encode(t Target, event string, args ...any) (Encoded, error) {
+	return s.encode(t, false, event, args)
 }
 
-func (s *Server) encode(namespace string, renewed bool, event string, args []any) (Encoded, error) {
+func (s *Server) encode(t Target, renewed bool, event string, args []any) (Encoded, error) {
+	if t.Namespace == "" {
+		t.Namespace = "/"
+	}
 	r := s.recovery.record(renewed)
 	if r != nil {
 		args = append(slices.Clip(args), r.offset())
 	}
-	ps, err := encodeEvent(namespace, nil, event, args)
-	if err != nil {
+	ps, err := encodeEvent(t.Namespace, nil, event, args)
+	switch {
+	case err != nil:
 		s.opts.Metrics.encodeErrors.Inc()
+	case r != nil:
+		s.recovery.share(r, t, ps)
 	}
 	return Encoded{ps, r}, err
 }
@@ -87,11 +93,17 @@ func (s *Server) Recipients(t Target) []*Socket {
 	})
 }
 
-// Send is the last half of Broadcast: it queues an event for sockets and returns for how many. Those that are gone or away,
-// or too slow, do not count.
-func (s *Server) Send(m Encoded, to []*Socket) (sockets int) {
+// Send is the last part of Broadcast: it queues an event for sockets and returns for how many. Those that are gone or away, or
+// too slow, do not count. more says that there is another call for the rest of the recipients.
+func (s *Server) Send(m Encoded, to []*Socket, more bool) (sockets int) {
 	if m.record != nil && len(to) > 0 {
 		s.recovery.keep(m.record, m.packets, to[0].line.group)
+	}
+	if o := s.recovery.lock(m.record); o != nil {
+		defer o.mu.Unlock()
+		for _, sock := range s.late(m.record, s.recovery.place(o, m.record, more)) {
+			_ = sock.deliver(m)
+		}
 	}
 	for _, sock := range to {
 		if sock.deliver(m) == nil {

@@ -209,7 +209,7 @@ func (c *conn) expire() {
 func (c *conn) end(reason engineio.CloseReason) {
 	c.timer.Stop()
 	c.arrive()
-	c.lost = !c.leaving && returning[reason.Code]
+	c.lost = !c.leaving && (returning[reason.Code] || reason == engineio.CloseShutdown && c.srv.recovery.outlives())
 	c.leaving, c.closed = true, true
 	c.dec.partial = nil
 	c.Emit("close", reason.Text, nil)

@@ -146,6 +146,7 @@ func (s *Server) admit(ls *socket.Socket, next func(*socket.ExtendedError)) {
 	}
 	sock := &Socket{id: string(ls.Id()), lib: ls, conn: c, space: s.spaces[ls.Nsp().Name()], line: a.line, recovered: a.back}
 	sock.SetData(a.data)
+	sock.doubtful = a.back && s.recovery.doubts(a.line)
 	if a.line != nil && !a.back {
 		a.line.id = sock.id
 	}
@@ -217,6 +218,7 @@ func (c *conn) join(s *Socket) {
 	if c.guard("OnConnect", func() { c.srv.opts.OnConnect(s) }) {
 		c.leave(closedPanic)
 	}
+	c.srv.recovery.save(s.line)
 }
 
 // writeError answers a CONNECT packet that the library is not asked about.

@@ -13,7 +13,8 @@
 //   - The library never sees a packet that the decoder has not checked for shape, depth and size.
 //   - Nothing that could not be encoded reaches the wire: it is an error at the emit.
 //   - A panic of a callback never ends the process, nor another socket.
-//   - No lock is held while sending; a broadcast is encoded and framed once for all its recipients.
+//   - No lock is held while sending, but for the order of a group's events where they are shared with other processes (see order);
+//     a broadcast is encoded and framed once for all its recipients.
 //   - A client that comes back (Recovery) gets all that it missed or starts anew; there is no gap in between.
 //   - No request header, cookie or token is kept once a socket has joined its only namespace.
 package sio

@@ -23,6 +23,13 @@ type record struct {
 
 	packets []*engineio.Packet // guarded by recovery.mu; nil when gone
 	size    int
+
+	// What follows is for sharing; see order, whose lock guards n, unsure and shared.
+	group  string       // "": not shared
+	gen    uint64       // sharing.gen when its recipients were looked up
+	n      uint64       // its place; 0: it has none yet
+	unsure bool         // see SharedEvent
+	shared *SharedEvent // until it has its place
 }
 
 // maxOffset is the longest offset in bytes: 64 bits to the base 36.
@@ -58,11 +65,16 @@ type line struct {
 	floor uint64    // the offset before sent[0]; 0 is the session's start
 	held  []*engineio.Packet
 	state lineState
+	n0    uint64 // SharedSession's, as the next two
+	base  *Base
+	at    uint64
+	gen   uint64 // of a session that came from elsewhere: see sharing.gen; set before it is known
 
 	// What follows is guarded by recovery.mu.
 	socket  *Socket         // in its rooms: the one that is connected, or what stands for it while the client is away
 	away    *away           // nil while connected
 	waiting []chan struct{} // closed when the client is away, or the line over
+	doubt   bool            // see Socket.Doubtful
 }
 
 type lineState uint8
@@ -80,6 +92,9 @@ func (l *line) send(r *record, keep time.Duration, most int, packets []*engineio
 	defer l.mu.Unlock()
 	if l.state == lineOver {
 		return engineio.ErrClosed
+	}
+	if l.gen > r.gen && slices.Contains(l.sent, r) { // it came as one of recovery.late
+		return nil
 	}
 	l.remember(r, keep, most)
 	switch l.state {

@@ -33,7 +33,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		broadcastSize: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "realtime_sio_broadcast_sockets",
 			Help: "Recipients of a broadcast.", Buckets: []float64{0, 1, 10, 100, 1000, 10000, 100000}}),
 		recoveries: counters("realtime_sio_recoveries_total", "Clients that came back for their session, by result "+
-			"(restored; or a new socket because of: unknown, malformed, rights, missed, busy).", "result"),
+			"(restored, restored_elsewhere; or a new socket because of: unknown, malformed, rights, missed, busy, unavailable).", "result"),
 		recoveryBytes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_sio_recovery_bytes",
 			Help: "Bytes of events kept for clients that may come back."}),
 		recoverySessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "realtime_sio_recovery_sessions",

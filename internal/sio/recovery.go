@@ -33,6 +33,14 @@ type Recovery struct {
 	// Restore decides whether a client for which Authenticate said now may have the session of a socket whose data was
 	// before; what it returns becomes the socket's data. No lock is held while it runs. Default: it may, with now.
 	Restore func(before, now any) (data any, ok bool)
+
+	// Shared lets clients come back to other processes, and to this one after a restart. It takes what is sent to a group by its
+	// name (Target.Group), and sessions whose group has one. Default: memory alone.
+	Shared Shared
+	// Save and Load turn a socket's data into bytes and back. Needed with Shared. No lock is held while they run; they may run
+	// while a callback does.
+	Save func(socketID string, data any) ([]byte, error)
+	Load func(saved []byte) (data any, err error)
 }
 
 func (o Recovery) withDefaults() Recovery {
@@ -60,6 +68,7 @@ type recovery struct {
 	metrics *Metrics
 	most    int // bytes that one client may have missed: they have to fit into its queue
 	seq     atomic.Uint64
+	sharing *sharing // nil: not shared
 
 	mu     sync.Mutex // guards all below
 	lines  map[pid]*line
@@ -89,8 +98,14 @@ func newRecovery(o Options) *recovery {
 	if o.Recovery.Time <= 0 {
 		return nil
 	}
-	return &recovery{opts: o.Recovery.withDefaults(), now: o.Now, metrics: o.Metrics, most: o.Engine.QueueBytes / 2,
+	r := &recovery{opts: o.Recovery.withDefaults(), now: o.Now, metrics: o.Metrics, most: o.Engine.QueueBytes / 2,
 		lines: map[pid]*line{}, groups: map[string]*kept{}}
+	if r.opts.Shared != nil {
+		r.sharing = newSharing(r.opts.Shared)
+		r.seq.Store(firstOffset())
+		r.startBeat()
+	}
+	return r
 }
 
 // record makes the record of an event that is being encoded. A nil recovery makes none.
@@ -207,7 +222,7 @@ func (r *recovery) sweepNow() {
 	forget(over)
 }
 
-// stop forgets everything: the process ends.
+// stop forgets everything but what is shared: the process ends.
 func (r *recovery) stop() {
 	if r == nil {
 		return
@@ -217,6 +232,9 @@ func (r *recovery) stop() {
 	r.closed = true
 	if r.sweep != nil {
 		r.sweep.Stop()
+	}
+	if r.sharing != nil {
+		r.sharing.beat.Stop()
 	}
 }
 

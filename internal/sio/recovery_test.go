@@ -381,14 +381,17 @@ func TestASessionEndsWithItsTime(t *testing.T) {
 	v.travel(dial(t, r.url))
 	require.False(t, v.recovered)
 	require.Equal(t, 1, r.results(refusedUnknown))
+	require.Equal(t, `"hello" false`, v.next()) // it is known by now
 	other := travel(t, r.url, "ben:b")
 	r.lose(other)
 	c.forward(61 * time.Second)
 	r.recovery.sweepNow()
+	r.recovery.mu.Lock()
 	require.Zero(t, r.recovery.bytes)
 	require.Zero(t, r.recovery.away)
 	require.Empty(t, r.recovery.groups)
 	require.Len(t, r.recovery.lines, 1, "of who is there")
+	r.recovery.mu.Unlock()
 	require.Empty(t, r.spaces["/"].rooms.absent())
 }
 

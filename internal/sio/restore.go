@@ -15,6 +15,9 @@ const (
 	refusedRights    = "rights"    // another user, or other rights
 	refusedMissed    = "missed"    // not all that was missed is still there, or it is too much
 	refusedBusy      = "busy"      // the session's old connection does not end, or another client is taking it
+
+	restoredElsewhere  = "restored_elsewhere" // from what other processes, or this one before a restart, have left
+	refusedUnavailable = "unavailable"        // what is shared does not answer
 )
 
 // returning is how a connection may end whose client can come back for its session: by accident. Everything else is what
@@ -54,6 +57,11 @@ func (r *recovery) take(ctx context.Context, sp *space, auth map[string]any, now
 	seq, ok2 := parseOffset(auth["offset"])
 	if !ok || !ok2 {
 		return nil, nil, refusedMalformed
+	}
+	if r.sharing != nil {
+		if l, data, result := r.fetch(ctx, sp, id, seq, now); result != "" {
+			return l, data, result
+		}
 	}
 	r.mu.Lock()
 	l := r.lines[id]
@@ -136,6 +144,7 @@ func (r *recovery) claim(l *line, seq uint64) (result string) {
 		return refusedMissed
 	}
 	r.back(l)
+	l.doubt = false
 	return restored
 }
 
@@ -149,7 +158,7 @@ func (r *recovery) left(l *line, stand *Socket) {
 		r.over(l)
 	case stand == nil:
 		over = append(over, r.end(l))
-	case r.closed:
+	case r.closed && r.sharing == nil:
 		l.socket = stand
 		over = append(over, r.end(l))
 	default:
@@ -159,10 +168,11 @@ func (r *recovery) left(l *line, stand *Socket) {
 		a.place = k.away.PushBack(a)
 		l.away = a
 		r.away++
-		if k.away.Len() > r.opts.Sessions {
+		r.save(l)
+		if k.away.Len() > r.opts.Sessions && !r.closed { // a process that ends has all of them away for a moment
 			over = append(over, r.end(k.away.Front().Value.(*away).line))
 		}
-		if r.away > r.opts.TotalSessions {
+		if r.away > r.opts.TotalSessions && !r.closed {
 			over = append(over, r.end(r.crowded().away.Front().Value.(*away).line))
 		}
 		r.metrics.recoverySessions.Set(float64(r.away))
@@ -201,6 +211,7 @@ func (r *recovery) back(l *line) {
 func (r *recovery) end(l *line) *Socket {
 	r.back(l)
 	delete(r.lines, l.pid)
+	r.save(l) // there is none: it is over for all
 	r.over(l)
 	return l.socket
 }

@@ -64,6 +64,39 @@ func (r *rooms) leave(id string) {
 	r.here.leave(s)
 }
 
+// stand puts what stands for a client that was elsewhere into its rooms, in the place of what stood for it before. A socket that
+// is here keeps its own.
+func (r *rooms) stand(stand *Socket, names []string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.here.sockets[stand.id] != nil {
+		return false
+	}
+	if old := r.away.sockets[stand.id]; old != nil {
+		r.away.leave(old)
+	}
+	r.away.sockets[stand.id] = stand
+	r.away.join(stand, names...)
+	return true
+}
+
+// snapshot is the rooms and the data of a socket, or of what stands for it.
+func (r *rooms) snapshot(id string) (names []string, data any, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.here.sockets[id]
+	if s == nil {
+		s = r.away.sockets[id]
+	}
+	if s == nil {
+		return nil, nil, false
+	}
+	for _, m := range s.memberships {
+		names = append(names, m.room)
+	}
+	return names, s.Data(), true
+}
+
 // forget takes what stood for a client that is away out of every room.
 func (r *rooms) forget(stand *Socket) {
 	r.mu.Lock()

@@ -19,6 +19,7 @@ type Socket struct {
 	connected atomic.Bool
 	line      *line // nil without recovery
 	recovered bool
+	doubtful  bool
 	pending   atomic.Int64   // acknowledgements that the client owes
 	event     *parser.Packet // the EVENT under way; belongs to the connection's step
 
@@ -54,6 +55,10 @@ func (s *Socket) Connected() bool { return s.connected.Load() }
 // Recovered tells that the client has come back to the socket that it had (see Recovery): it has missed nothing.
 func (s *Socket) Recovered() bool { return s.recovered }
 
+// Doubtful tells of a recovered socket that the process which had it before has not said that its client was gone: it may have
+// died, and with it what it had sent in its last moment to neither the client nor Recovery.Shared.
+func (s *Socket) Doubtful() bool { return s.doubtful }
+
 // Join puts the socket into rooms. A socket that is gone joins nothing.
 func (s *Socket) Join(rooms ...string) { s.space.rooms.join(s.id, rooms...) }
 
@@ -79,14 +84,25 @@ func (s *Socket) EmitRenewed(event string, args ...any) error {
 }
 
 func (s *Socket) emit(renewed bool, event string, args []any) error {
-	m, err := s.space.srv.encode(s.space.name, renewed, event, args)
+	t, r := Target{Namespace: s.space.name}, s.space.srv.recovery
+	if r != nil && r.sharing != nil {
+		t.Rooms, t.Group = []string{s.id}, s.line.group
+	}
+	m, err := s.space.srv.encode(t, renewed, event, args)
 	if err != nil {
 		return err
 	}
 	if m.record != nil {
-		s.space.srv.recovery.keep(m.record, m.packets, s.line.group)
+		r.keep(m.record, m.packets, s.line.group)
+	}
+	if o := r.lock(m.record); o != nil {
+		defer o.mu.Unlock()
+		r.place(o, m.record, false)
 	}
 	_ = s.deliver(m)
+	if renewed {
+		r.save(s.line) // nothing else tells of its offset
+	}
 	return nil
 }
 

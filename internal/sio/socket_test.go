@@ -165,6 +165,7 @@ func TestDataAndEach(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		dial(t, r.url).join("/", `{"name":"`+name+`"}`)
 	}
+	require.Eventually(t, func() bool { return r.Len() == 3 }, wait, time.Millisecond, "CONNECT is answered first")
 	var seen []string
 	r.Each(func(s *Socket) bool { seen = append(seen, s.Data().(string)); return true })
 	require.ElementsMatch(t, []string{"a", "b", "c"}, seen)

@@ -107,6 +107,14 @@ func (p *Packet) polling() []byte {
 // Size is the number of bytes that the packet holds, its WebSocket header included.
 func (p *Packet) Size() int { return len(p.frame) }
 
+// Payload is what NewText or NewBinary was given. It must not be written to.
+func (p *Packet) Payload() (payload []byte, binary bool) {
+	if p.binary {
+		return p.frame[p.head:], true
+	}
+	return p.frame[p.head+1:], false // behind the packet type
+}
+
 // size is what the packet counts for in a queue.
 func (p *Packet) size() int { return len(p.frame) + 64 }
 
