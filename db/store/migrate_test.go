@@ -102,7 +102,7 @@ func TestAnEmptyDatabaseGetsExactlyWhatPrismaWouldHaveMade(t *testing.T) {
 
 func TestTheAppsOwnTablesAreNeverTouched(t *testing.T) {
 	t.Parallel()
-	url, owner := dbtest.PostgresURL(t)
+	url, owner := dbtest.PrismasPostgresURL(t)
 	before := actual(t, owner)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestADatabaseWithSomeOfTheTablesIsLeftToPrisma(t *testing.T) {
 
 func TestARoleThatMayMakeNoSchemaIsToldWhatToGrant(t *testing.T) {
 	t.Parallel()
-	url, owner := dbtest.PostgresURL(t)
+	url, owner := dbtest.PrismasPostgresURL(t)
 	dbtest.Exec(t, owner, `DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM realtime_app',
 		current_database()); END $$`)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
