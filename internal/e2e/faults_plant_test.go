@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"syscall"
@@ -220,13 +219,36 @@ func (tr *trial) recovered(from string) {
 	tr.t.Helper()
 	since := time.Now()
 	var last answer
-	require.Eventuallyf(tr.t, func() bool {
+	for well := false; !well; pause(tr.ctx, 10*time.Millisecond) {
 		got, err := call("GET", tr.url+"/readyz", "")
-		last = got
-		return err == nil && got.status == http.StatusOK && strings.Contains(got.body, `"note":"listening"`)
-	}, 30*time.Second, 10*time.Millisecond, "%s", fmt.Sprint("after: ", from))
+		if err == nil {
+			last = got
+		}
+		well = err == nil && got.status == http.StatusOK && strings.Contains(got.body, `"note":"listening"`)
+		if !well && time.Since(since) > 30*time.Second {
+			require.FailNowf(tr.t, "it is not well again", "after %q: %d %s %v\n%s", from, last.status, last.body, err, tr.backlog())
+		}
+	}
 	tr.connected()
 	if took := time.Since(since); took > 5*time.Second {
 		tr.t.Logf("after %q it took %s until all was well: %s", from, took.Round(time.Millisecond), last.body)
 	}
+}
+
+// backlog says what waits in the database, for a failure's message.
+func (tr *trial) backlog() string {
+	conn := tr.superuser()
+	defer func() { _ = conn.Close(context.WithoutCancel(tr.ctx)) }()
+	rows, err := conn.Query(tr.ctx, `SELECT format('%s of %s: %s, the oldest of %s', count(*), source, state, min(created_at))
+		FROM realtime.occurrences GROUP BY source, state
+		UNION ALL SELECT format('deliveries: %s', count(*)) FROM realtime.deliveries
+		UNION ALL SELECT format('%s %s %s: %s', pid, state, wait_event, left(query, 200)) FROM pg_stat_activity WHERE state <> 'idle'`)
+	if err != nil {
+		return err.Error()
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(lines, "\n")
 }
