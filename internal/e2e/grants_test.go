@@ -30,11 +30,6 @@ func TestTheRightsThatMigratePrintsAreEnough(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	world := dbtest.Seed(t, st)
 	a := world.A
-	start := time.Now().Add(time.Hour + 2*time.Second)
-	world.AddAppointment(a, "soon", func(row *models.Appointment) {
-		row.StartTime, row.EndTime = start.UTC(), start.Add(time.Hour).UTC()
-		row.CreatedAt, row.UpdatedAt = time.Now().Add(-time.Hour).UTC(), time.Now().Add(-time.Hour).UTC()
-	})
 	keys, err := nextauth.New([]string{secret}, nextauth.Options{})
 	require.NoError(t, err)
 	p := launch(t, t.TempDir(), settings(url, "PORT", freePort(t), "REMINDERS_INTERVAL", "200ms"))
@@ -60,6 +55,11 @@ func TestTheRightsThatMigratePrintsAreEnough(t *testing.T) {
 		require.Equalf(t, http.StatusOK, got.status, "%s %s: %s", r.method, r.path, got.body)
 	}
 	require.Contains(t, professional.ask("appointment:editing", a.Appointment), `"success":true`)
+	start := time.Now().Add(time.Hour + 1500*time.Millisecond)
+	world.AddAppointment(a, "soon", func(row *models.Appointment) {
+		row.StartTime, row.EndTime = start.UTC(), start.Add(time.Hour).UTC()
+		row.CreatedAt, row.UpdatedAt = time.Now().Add(-time.Hour).UTC(), time.Now().Add(-time.Hour).UTC()
+	})
 	require.Equal(t, "soon", object(t, professional.event("appointment:reminder").payload())["appointment"].(m)["appointmentId"])
 	occurrence := `SELECT realtime.emit('calendar/refresh', '{"tenantId":"tenant-a","reason":"granted"}')`
 	dbtest.Exec(t, url, occurrence)
