@@ -25,7 +25,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "run the server (what happens without a subcommand)", serve},
-		{"migrate", "[--indexes] [--demo]", "create the app's tables in an empty database, and the server's own schema; --indexes: and the indexes of the inbox and of reminders; --demo: and the demo world", migrate},
+		{"migrate", "[--indexes] [--demo] [--grants]", "create the app's tables in an empty database, and the server's own schema; --indexes: and the indexes of the inbox and of reminders; --demo: and the demo world; --grants: print the rights that the server's role needs, as SQL", migrate},
 		{"triggers", "install|remove|status", "triggers on the app's tables that emit changes without a line of code", triggers},
 		{"outbox", "[list|show|replay|drop] [--dead] [--all] [ID…]", "what is committed and not told yet, and dead letters: list, show, replay, drop", outboxCommand},
 		{"token", "--user ID [--hours N]", "print a session token for trying things", token},

@@ -20,6 +20,7 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 	flags.SetOutput(io.Discard)
 	withDemo := flags.Bool("demo", false, "also fill an empty database with the demo world")
 	indexes := flags.Bool("indexes", false, "also build the indexes of the inbox on notification_logs and of reminders on appointments, without locking anybody out")
+	grants := flags.Bool("grants", false, "do nothing but print the SQL that gives the role of DATABASE_URL its rights, for the tables' owner to run")
 	if err := flags.Parse(args); err != nil {
 		return usageError{fmt.Errorf("migrate: %w", err)}
 	}
@@ -28,6 +29,11 @@ func migrate(ctx context.Context, args []string, out, errOut io.Writer) error {
 	}
 	cfg, _, err := load()
 	if err != nil {
+		return err
+	}
+	if *grants {
+		sql, err := store.Grants(cfg.Store())
+		_, _ = fmt.Fprint(out, sql)
 		return err
 	}
 	if *withDemo && cfg.Env == config.Production {

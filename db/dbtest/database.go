@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/migrations"
+	"github.com/citaplanner/realtime/db/store"
 )
 
 // The roles of every test database. The password is only asked for by a server of TEST_DATABASE_URL.
@@ -29,10 +31,17 @@ const (
 	rolePassword = "dbtest-only"
 )
 
-// PostgresURL makes a fresh database with the app's tables and no rows, and returns its URLs in Prisma's form: as the
-// role that the server has, and as the role that owns the tables. The own tables are not there yet. The database is
-// dropped when the test ends, whoever is connected.
+// PostgresURL makes a fresh database with the app's tables, the server's own, and no rows, and returns its URLs in Prisma's
+// form: as the role that the server has, and as the role that owns the app's tables. The database is dropped when the test
+// ends, whoever is connected.
 func PostgresURL(t testing.TB) (serverURL, ownerURL string) {
+	t.Helper()
+	name := createDatabase(t, migrated)
+	return roleURL(t, appRole, name), roleURL(t, ownerRole, name)
+}
+
+// PrismasPostgresURL is PostgresURL before the server has ever seen the database: the app's tables alone are there.
+func PrismasPostgresURL(t testing.TB) (serverURL, ownerURL string) {
 	t.Helper()
 	name := createDatabase(t, template)
 	return roleURL(t, appRole, name), roleURL(t, ownerRole, name)
@@ -80,39 +89,90 @@ func Exec(t testing.TB, url string, statements ...string) {
 
 func createDatabase(t testing.TB, from func() (string, error)) string {
 	t.Helper()
-	admin, err := server()
-	if err != nil {
+	if _, err := server(); err != nil {
 		t.Fatalf("this test needs PostgreSQL: %v", err)
 	}
-	_, err = template() // makes the roles, too
+	_, err := template() // makes the roles, too
 	require.NoError(t, err)
 	source, err := from()
 	require.NoError(t, err)
 	name := "rt_" + strings.ToLower(rand.Text())
-	require.NoError(t, execAll(t.Context(), admin,
+	require.NoError(t, administer(t.Context(),
 		`CREATE DATABASE `+name+` TEMPLATE `+source+` OWNER `+ownerRole,
 		`GRANT CONNECT, CREATE ON DATABASE `+name+` TO `+appRole,
 		`ALTER DATABASE `+name+` SET timezone TO 'America/Mexico_City'`))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := execAll(ctx, admin, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`); err != nil {
+		if err := administer(ctx, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`); err != nil {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
 	return name
 }
 
-// template is the name of the database that each test's is copied from. It is made once on a server, by whichever test
-// process comes first; the name changes with the app's migrations.
-var template = sync.OnceValues(func() (name string, err error) {
-	admin, err := server()
+// admin is the connection that makes and drops databases. It is one for the whole process: a connection is a process of
+// the server's, and costs more than a database.
+var admin struct {
+	mu   sync.Mutex
+	conn *pgx.Conn
+}
+
+// administer runs statements as a superuser, each by itself.
+func administer(ctx context.Context, statements ...string) error {
+	admin.mu.Lock()
+	defer admin.mu.Unlock()
+	if admin.conn == nil || admin.conn.IsClosed() {
+		url, err := server()
+		if err != nil {
+			return err
+		}
+		if admin.conn, err = pgx.Connect(ctx, url); err != nil {
+			return err
+		}
+	}
+	return execOn(ctx, admin.conn, statements...)
+}
+
+// template is the name of the database with the app's tables, and migrated that of the one with the server's own as well:
+// each test's is copied from one of them. Each is made once on a server, by whichever test process comes first; its name
+// changes with the migrations.
+var (
+	template = sync.OnceValues(func() (string, error) {
+		return makeOnce("rt_template", "template0", func(ctx context.Context, draft string) error {
+			owner, err := draftURL(ownerRole, draft)
+			if err != nil {
+				return err
+			}
+			return makeAppTables(ctx, owner)
+		}, migrations.App(true))
+	})
+	migrated = sync.OnceValues(func() (string, error) {
+		source, err := template()
+		if err != nil {
+			return "", err
+		}
+		return makeOnce("rt_migrated", source, func(ctx context.Context, draft string) error {
+			app, err := draftURL(appRole, draft)
+			if err != nil {
+				return err
+			}
+			return makeOwnTables(ctx, app)
+		}, migrations.App(true), migrations.Own(true))
+	})
+)
+
+// makeOnce returns the name of a database that is a copy of source and that fill has filled.
+func makeOnce(
+	prefix, source string, fill func(ctx context.Context, draft string) error, sets ...migrations.Set,
+) (string, error) {
+	url, err := server()
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, admin)
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return "", err
 	}
@@ -124,7 +184,7 @@ var template = sync.OnceValues(func() (name string, err error) {
 	if err := makeRoles(ctx, conn); err != nil {
 		return "", fmt.Errorf("make the roles: %w", err)
 	}
-	name, err = templateName()
+	name, err := hashed(prefix, sets)
 	if err != nil {
 		return "", err
 	}
@@ -133,35 +193,39 @@ var template = sync.OnceValues(func() (name string, err error) {
 	if err != nil || there {
 		return name, err
 	}
-	if err := makeTemplate(ctx, admin, name); err != nil {
+	draft := "rt_draft_" + strings.ToLower(rand.Text())
+	err = execOn(ctx, conn, `CREATE DATABASE `+draft+` OWNER `+ownerRole+` TEMPLATE `+source,
+		`GRANT CONNECT, CREATE ON DATABASE `+draft+` TO `+appRole)
+	if err == nil {
+		err = fill(ctx, draft)
+	}
+	if err == nil {
+		err = execOn(ctx, conn, `ALTER DATABASE `+draft+` RENAME TO `+name)
+	}
+	if err != nil {
 		return "", fmt.Errorf("make the template: %w", err)
 	}
 	return name, nil
-})
-
-// templateName holds a hash of the app's migrations and of the grants below.
-func templateName() (string, error) {
-	sum := sha256.New()
-	if err := migrations.App(true).WriteSQL(sum); err != nil {
-		return "", err
-	}
-	fmt.Fprint(sum, grants)
-	return fmt.Sprintf("rt_template_%x", sum.Sum(nil)[:8]), nil
 }
 
-func makeTemplate(ctx context.Context, admin, name string) error {
-	draft := "rt_draft_" + strings.ToLower(rand.Text())
-	if err := execAll(ctx, admin, `CREATE DATABASE `+draft+` OWNER `+ownerRole+` TEMPLATE template0`); err != nil {
-		return err
+// hashed is a name with a hash of migrations and of the grants below.
+func hashed(prefix string, sets []migrations.Set) (string, error) {
+	sum := sha256.New()
+	for _, set := range sets {
+		if err := set.WriteSQL(sum); err != nil {
+			return "", err
+		}
 	}
-	owner, err := withRole(admin, ownerRole, draft)
+	fmt.Fprint(sum, grants)
+	return fmt.Sprintf("%s_%x", prefix, sum.Sum(nil)[:8]), nil
+}
+
+func draftURL(role, draft string) (string, error) {
+	url, err := server()
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := makeAppTables(ctx, owner); err != nil {
-		return err
-	}
-	return execAll(ctx, admin, `ALTER DATABASE `+draft+` RENAME TO `+name)
+	return withRole(url, role, draft)
 }
 
 func makeRoles(ctx context.Context, conn *pgx.Conn) error {
@@ -204,12 +268,27 @@ func makeAppTables(ctx context.Context, owner string) error {
 	return execAll(ctx, owner, append([]string{`DROP SCHEMA realtime CASCADE`}, grants...)...)
 }
 
+// makeOwnTables makes the server's own tables as the server does.
+func makeOwnTables(ctx context.Context, app string) (err error) {
+	st, err := store.Open(ctx, store.Options{URL: app + "&schema=public"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	_, err = st.Migrate(ctx, store.MigrateOptions{})
+	return err
+}
+
 func execAll(ctx context.Context, url string, statements ...string) error {
 	conn, err := pgx.Connect(ctx, PlainURL(url))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return execOn(ctx, conn, statements...)
+}
+
+func execOn(ctx context.Context, conn *pgx.Conn, statements ...string) error {
 	for _, s := range statements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)

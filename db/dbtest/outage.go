@@ -40,7 +40,8 @@ type Cluster struct {
 // MaxConnections is how many connections a Cluster takes; three of them are kept for superusers.
 const MaxConnections = 40
 
-// OwnCluster starts a server.
+// OwnCluster starts a server. It lives long and is written much, so that it vacuums as any other does: without that each look
+// at a queue reads past all that has ever been in it.
 func OwnCluster(t testing.TB) *Cluster {
 	t.Helper()
 	for range 3 {
@@ -48,7 +49,8 @@ func OwnCluster(t testing.TB) *Cluster {
 		if err != nil {
 			t.Fatalf("this test needs PostgreSQL: %v", err)
 		}
-		p, err := startShell(obey, c.dir, c.as, c.command("max_connections="+strconv.Itoa(MaxConnections))...)
+		p, err := startShell(obey, c.dir, c.as, c.command("max_connections="+strconv.Itoa(MaxConnections),
+			"autovacuum=on", "autovacuum_naptime=5")...)
 		require.NoError(t, err)
 		s := &Cluster{t: t, c: c, process: p}
 		if err = s.begin(); err == nil {

@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -153,12 +154,17 @@ func seedTenant(ids Tenant, name, zone string) []any {
 	return rows
 }
 
-// Insert adds rows: pointers to models, each after those it refers to.
+// Insert adds rows: pointers to models, each after those it refers to. Neighbours of one table are one statement.
 func (w *World) Insert(rows ...any) {
 	w.t.Helper()
 	w.write(func(db *gorm.DB) error {
-		for _, row := range rows {
-			if err := db.Session(&gorm.Session{NewDB: true}).Create(row).Error; err != nil {
+		for len(rows) > 0 {
+			kind := reflect.TypeOf(rows[0])
+			same := reflect.MakeSlice(reflect.SliceOf(kind), 0, len(rows))
+			for len(rows) > 0 && reflect.TypeOf(rows[0]) == kind {
+				same, rows = reflect.Append(same, reflect.ValueOf(rows[0])), rows[1:]
+			}
+			if err := db.Session(&gorm.Session{NewDB: true}).Create(same.Interface()).Error; err != nil {
 				return err
 			}
 		}

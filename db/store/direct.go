@@ -45,14 +45,19 @@ func (s *Store) direct(ctx context.Context, operation, query string, each func(p
 
 // acquire takes a connection out of the pool, within Prisma's pool_timeout.
 func (c *core) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	if c.poolTimeout <= 0 {
-		return c.pool.Acquire(ctx)
+	return inTime(ctx, c.poolTimeout, c.pool.Acquire)
+}
+
+// inTime takes a connection out of the pool within Prisma's pool_timeout; 0 is no bound of its own.
+func inTime[T any](ctx context.Context, timeout time.Duration, take func(context.Context) (T, error)) (T, error) {
+	if timeout <= 0 {
+		return take(ctx)
 	}
-	bounded, cancel := context.WithTimeout(ctx, c.poolTimeout)
+	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := c.pool.Acquire(bounded)
+	conn, err := take(bounded)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("no connection of the pool was free within %s (pool_timeout): %w", c.poolTimeout, err)
+		return conn, fmt.Errorf("no connection of the pool was free within %s (pool_timeout): %w", timeout, err)
 	}
 	return conn, err
 }

@@ -217,7 +217,7 @@ func TestAClockThatIsOffIsFound(t *testing.T) {
 
 func TestAMissingRightToMakeTheOwnTablesIsAdvisedUpon(t *testing.T) {
 	t.Parallel()
-	url, owner := dbtest.PostgresURL(t)
+	url, owner := dbtest.PrismasPostgresURL(t)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, st.Close()) }()

@@ -174,3 +174,26 @@ func TestMissedAreTheUnreadOnesSinceThenOldestFirst(t *testing.T) {
 		require.Error(t, err)
 	})
 }
+
+func TestWhoHasNotBeenSeenForLongIsForgottenInBatches(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, st *store.Store) {
+		old := dbtest.Now.Add(-time.Millisecond)
+		require.NoError(t, st.LastSeen.Write(t.Context(), []store.Seen{
+			{Person: person("a"), At: old, State: store.SeenLeft}, {Person: person("b"), At: old, State: store.SeenHere},
+			{Person: person("c"), At: old, State: store.SeenStopped}, {Person: person("d"), At: dbtest.Now, State: store.SeenLeft},
+			{Person: store.Person{TenantID: "tenant-b", UserID: "a"}, At: dbtest.Now, State: store.SeenLeft},
+		}))
+		for _, gone := range []int64{2, 1, 0} {
+			n, err := st.LastSeen.Prune(t.Context(), dbtest.Now, 2)
+			require.NoError(t, err)
+			require.Equal(t, gone, n)
+		}
+		rows, err := st.LastSeen.Lock(t.Context(), []store.Person{person("a"), person("b"), person("c"), person("d"),
+			{TenantID: "tenant-b", UserID: "a"}})
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+		require.Contains(t, rows, person("d"))
+		require.Contains(t, rows, store.Person{TenantID: "tenant-b", UserID: "a"})
+	})
+}

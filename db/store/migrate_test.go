@@ -102,7 +102,7 @@ func TestAnEmptyDatabaseGetsExactlyWhatPrismaWouldHaveMade(t *testing.T) {
 
 func TestTheAppsOwnTablesAreNeverTouched(t *testing.T) {
 	t.Parallel()
-	url, owner := dbtest.PostgresURL(t)
+	url, owner := dbtest.PrismasPostgresURL(t)
 	before := actual(t, owner)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestADatabaseWithSomeOfTheTablesIsLeftToPrisma(t *testing.T) {
 
 func TestARoleThatMayMakeNoSchemaIsToldWhatToGrant(t *testing.T) {
 	t.Parallel()
-	url, owner := dbtest.PostgresURL(t)
+	url, owner := dbtest.PrismasPostgresURL(t)
 	dbtest.Exec(t, owner, `DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM realtime_app',
 		current_database()); END $$`)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
@@ -261,8 +261,9 @@ func exercise(t *testing.T, st *store.Store) {
 	require.NoError(t, err)
 	require.Len(t, recipients, 2)
 	require.Equal(t, []int{5, 10}, recipients[0].Preferences.ReminderMinutesBefore)
-	_, err = st.Users.Recipient(ctx, w.A.ID, w.A.Portal)
+	members, err := st.Users.RecipientsOf(ctx, []store.Member{{TenantID: w.A.ID, ID: w.A.Portal}})
 	require.NoError(t, err)
+	require.Len(t, members, 1)
 	p, err := st.Preferences.Of(ctx, w.A.ID, w.A.Admin)
 	require.NoError(t, err)
 	require.Equal(t, []int{5, 10}, p.ReminderMinutesBefore)

@@ -94,37 +94,43 @@ func (o *Occurrences) AddCanary(ctx context.Context, node, token string) error {
 // meanwhile, and they come again if the taker dies. Of each subject only the first that is not told yet is taken, so that
 // a subject's occurrences are told one after the other whatever the number of takers. A row is found because it is there,
 // never because its id is above the last one seen: ids are handed out before commits, and one that commits late would be
-// skipped. Canaries are taken by their own node alone.
+// skipped. The node's own canary comes first, others' never: behind a backlog it would tell how long that is, and a node that
+// works through one as fast as it can would count as dead.
 func (o *Occurrences) Take(ctx context.Context, now time.Time, lease time.Duration, limit int, node string) ([]Occurrence, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
-	return o.take(ctx, now, lease, limit, `(o.source <> 'canary' OR o.subject = ?)`, node)
+	return o.take(ctx, now, lease, limit, node, ``)
 }
 
 // TakeNext is Take for the next occurrence of one subject, none where another is under way. What waits behind a long queue
 // of one subject is found by an index, where Take reads past all of it.
 func (o *Occurrences) TakeNext(ctx context.Context, now time.Time, lease time.Duration, subject string) ([]Occurrence, error) {
-	return o.take(ctx, now, lease, 1, `o.source <> 'canary' AND o.subject = ?`, subject)
+	return o.take(ctx, now, lease, 1, "", ` AND o.subject = ?`, subject)
 }
 
+// take takes the canary of a node, "" is none, and then what which selects.
 func (o *Occurrences) take(
-	ctx context.Context, now time.Time, lease time.Duration, limit int, which, arg string,
+	ctx context.Context, now time.Time, lease time.Duration, limit int, node, which string, selected ...any,
 ) ([]Occurrence, error) {
 	table, now := o.s.t("realtime.occurrences"), UTC(now)
-	head := `SELECT o.id FROM ` + table + ` o WHERE o.state = 'pending' AND (o.due_at IS NULL OR o.due_at <= ? OR o.due_at > ?)
-			AND ` + which + ` AND NOT EXISTS (SELECT 1 FROM ` + table + ` e WHERE e.subject = o.subject AND e.state <> 'dead'
-				AND e.state IN ('pending', 'sent') AND (e.seq < o.seq OR e.seq = o.seq AND e.id < o.id))
-		ORDER BY o.seq, o.id LIMIT ?`
+	due, lock := ` FROM `+table+` o WHERE o.state = 'pending' AND (o.due_at IS NULL OR o.due_at <= ? OR o.due_at > ?)`, ``
 	if o.s.dialect == Postgres {
-		head += ` FOR UPDATE OF o SKIP LOCKED`
+		lock = ` FOR UPDATE OF o SKIP LOCKED`
 	}
-	// MATERIALIZED: a plan that ran the inner query again for each row would lock, and take, more than limit.
-	statement := `WITH head AS MATERIALIZED (` + head + `)
-		UPDATE ` + table + ` SET due_at = ?, attempts = attempts + 1 WHERE id IN (SELECT id FROM head)
+	// MATERIALIZED: a plan that ran an inner query again for each row would lock, and take, more than limit.
+	bird, args := `SELECT o.id`+due+` AND o.source = 'canary' AND o.subject = ? LIMIT 1`+lock, []any{now, now.Add(maxDue), node}
+	args = append(append(args, now, now.Add(maxDue)), selected...)
+	head := `SELECT o.id` + due + ` AND o.source <> 'canary'` + which + ` AND NOT EXISTS (SELECT 1 FROM ` + table + ` e
+			WHERE e.subject = o.subject AND e.state <> 'dead' AND e.state IN ('pending', 'sent')
+				AND (e.seq < o.seq OR e.seq = o.seq AND e.id < o.id))
+		ORDER BY o.seq, o.id LIMIT ? - (SELECT count(*) FROM bird)` + lock
+	statement := `WITH bird AS MATERIALIZED (` + bird + `), head AS MATERIALIZED (` + head + `)
+		UPDATE ` + table + ` SET due_at = ?, attempts = attempts + 1
+		WHERE id IN (SELECT id FROM bird UNION ALL SELECT id FROM head)
 		RETURNING ` + occurrenceColumns
 	var rows []models.Occurrence
-	err := o.s.findWriting(ctx, "occurrences.take", &rows, statement, now, now.Add(maxDue), arg, limit, now.Add(lease))
+	err := o.s.findWriting(ctx, "occurrences.take", &rows, statement, append(args, limit, now.Add(lease))...)
 	if err != nil {
 		return nil, fmt.Errorf("take occurrences: %w", err)
 	}

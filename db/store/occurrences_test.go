@@ -157,6 +157,26 @@ func TestACanaryIsItsOwnNodesAndLeavesOneRow(t *testing.T) {
 	})
 }
 
+func TestACanaryIsTakenBeforeABacklog(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, st *store.Store) {
+		for _, subject := range []string{"a", "b", "c"} {
+			require.NoError(t, st.Occurrences.Add(t.Context(), store.Occurrence{Kind: "calendar/refresh", Payload: []byte(`{}`),
+				Subject: subject, Source: store.FromEmit}))
+		}
+		require.NoError(t, st.Occurrences.AddCanary(t.Context(), "me", "x"))
+		var taken []string
+		for range 3 {
+			rows, err := st.Occurrences.Take(t.Context(), dbtest.Now, time.Minute, 2, "me")
+			require.NoError(t, err)
+			for _, row := range rows {
+				taken = append(taken, row.Subject)
+			}
+		}
+		require.Equal(t, []string{"a", "me", "b", "c"}, taken, "two at once, the canary among the first")
+	})
+}
+
 // session is a transaction of the app's that is open.
 type session struct {
 	t  *testing.T

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"time"
 
@@ -55,14 +54,5 @@ type boundedConnector struct {
 
 // Connect takes a connection out of the pool.
 func (b *boundedConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	if b.timeout <= 0 {
-		return b.Connector.Connect(ctx)
-	}
-	bounded, cancel := context.WithTimeout(ctx, b.timeout)
-	defer cancel()
-	conn, err := b.Connector.Connect(bounded)
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("no connection of the pool was free within %s (pool_timeout): %w", b.timeout, err)
-	}
-	return conn, err
+	return inTime(ctx, b.timeout, b.Connector.Connect)
 }

@@ -153,23 +153,11 @@ func (u *Users) Recipients(ctx context.Context, tenantID string, role contract.R
 	return recipients, nil
 }
 
-// Recipient is the active user or portal user of this tenant, in one query; CodeNotFound for any other.
-func (u *Users) Recipient(ctx context.Context, tenantID, id string) (Recipient, error) {
-	found, err := u.RecipientsOf(ctx, []Member{{tenantID, id}})
-	if err != nil {
-		return Recipient{}, err
-	}
-	r, ok := found[Member{tenantID, id}]
-	if !ok {
-		return Recipient{}, notFound("user")
-	}
-	return r, nil
-}
-
 // Member is a user or portal user of a tenant.
 type Member struct{ TenantID, ID string }
 
-// RecipientsOf is Recipient for many, in one query; who is not, or not active, or another tenant's is not in the map.
+// RecipientsOf are the active users and portal users among members, in one query; who is not, or not active, or another tenant's
+// is not in the map.
 func (u *Users) RecipientsOf(ctx context.Context, members []Member) (map[Member]Recipient, error) {
 	ids := make([]string, 0, len(members))
 	for _, m := range members {

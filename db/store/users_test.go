@@ -142,28 +142,33 @@ func TestRecipientsAreTheActiveUsersOfTheTenantOrRole(t *testing.T) {
 	})
 }
 
-func TestARecipientIsAnActiveUserOrPortalUserOfTheTenant(t *testing.T) {
+func TestRecipientsOfAreActiveUsersAndPortalUsersOfTheirTenants(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, st *store.Store) {
 		w := dbtest.Seed(t, st)
-		r, err := st.Users.Recipient(t.Context(), w.A.ID, w.A.Portal)
+		w.Prefer(w.A, w.A.Manager, func(p *models.UserNotificationPreferences) { p.NotifyScheduleChanges = false })
+		of := func(ids ...string) (members []store.Member) {
+			for _, id := range ids {
+				members = append(members, store.Member{TenantID: w.A.ID, ID: id})
+			}
+			return members
+		}
+		found, err := st.Users.RecipientsOf(t.Context(), of(w.A.Portal, w.A.Manager))
 		require.NoError(t, err)
+		require.Len(t, found, 2)
 		require.Equal(t, store.Recipient{
 			ID: w.A.Portal, Name: "Carla Cliente", Contact: "a-portal@example.com", Portal: true,
 			Preferences: store.DefaultPreferences(),
-		}, r)
+		}, found[of(w.A.Portal)[0]])
+		manager := found[of(w.A.Manager)[0]]
+		require.False(t, manager.Portal)
+		require.False(t, manager.Preferences.NotifyScheduleChanges)
+		require.True(t, manager.Preferences.NotifySystemAlerts)
 
-		w.Prefer(w.A, w.A.Manager, func(p *models.UserNotificationPreferences) { p.NotifyScheduleChanges = false })
-		r, err = st.Users.Recipient(t.Context(), w.A.ID, w.A.Manager)
+		found, err = st.Users.RecipientsOf(t.Context(),
+			of(w.A.Inactive, w.A.PortalInactive, w.B.Admin, w.B.Portal, "nobody", "", "\x00"))
 		require.NoError(t, err)
-		require.False(t, r.Portal)
-		require.False(t, r.Preferences.NotifyScheduleChanges)
-		require.True(t, r.Preferences.NotifySystemAlerts)
-
-		for _, id := range []string{w.A.Inactive, w.A.PortalInactive, w.B.Admin, w.B.Portal, "nobody", "", "\x00"} {
-			_, err := st.Users.Recipient(t.Context(), w.A.ID, id)
-			require.Equal(t, contract.CodeNotFound, contract.CodeOf(err), id)
-		}
+		require.Empty(t, found)
 	})
 }
 

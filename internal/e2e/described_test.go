@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/internal/apidocs/conform"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -17,7 +18,7 @@ import (
 // here hold the answers that they get against the OpenAPI document, too.
 func TestEveryAnswerAndEventIsAsDescribed(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "OFFLINE_GRACE", "10ms", "EVENT_BURST", "40", "EVENTS_PER_SECOND", "0.01",
+	s := start(t, dbtest.MigratedSQLiteURL(t), "OFFLINE_GRACE", "10ms", "EVENT_BURST", "40", "EVENTS_PER_SECOND", "0.01",
 		"CRON_SECRET", "the-secret-of-the-external-cron")
 	docs, err := conform.New()
 	require.NoError(t, err)
@@ -189,9 +190,9 @@ func TestTheDocsAreTheServersUnlessTheyAreSwitchedOff(t *testing.T) {
 	t.Parallel()
 	next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the app's")) }))
 	t.Cleanup(next.Close)
-	on := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "UPSTREAM_URL", next.URL, "INBOX_ROUTES", "upstream")
-	off := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "UPSTREAM_URL", next.URL, "API_DOCS", "false")
-	alone := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "API_DOCS", "false")
+	on := start(t, dbtest.MigratedSQLiteURL(t), "UPSTREAM_URL", next.URL, "INBOX_ROUTES", "upstream")
+	off := start(t, dbtest.MigratedSQLiteURL(t), "UPSTREAM_URL", next.URL, "API_DOCS", "false")
+	alone := start(t, dbtest.MigratedSQLiteURL(t), "API_DOCS", "false")
 	for _, path := range []string{"/api/docs", "/api/openapi.json", "/api/asyncapi.json"} {
 		got := on.do("GET", path, "")
 		require.Contains(t, got.body, "CitaPlanner Realtime", path)

@@ -104,32 +104,32 @@ func (tr *trial) locked() {
 	})
 }
 
-// crowded takes every connection that there is.
+// crowded takes every connection that there is. The door is shut while it does: where it only took what is free, a server that
+// is as quick would have its places back again and again.
 func (tr *trial) crowded() {
-	u, err := pgx.ParseConfig(dbtest.PlainURL(tr.vars["DATABASE_URL"]))
-	require.NoError(tr.t, err)
-	u.RuntimeParams["application_name"] = "crowd"
 	var crowd []*pgx.Conn
 	leave := func() {
 		for _, c := range crowd {
 			_ = c.Close(context.WithoutCancel(tr.ctx))
 		}
+		crowd = nil
 	}
 	defer leave()
 	tr.sockets(func() {
 		defer leave()
-		others := `usename = 'prisma_owner' AND application_name <> 'crowd'`
-		tr.await("a full house", func() bool {
-			for {
-				c, err := pgx.ConnectConfig(tr.ctx, u.Copy())
-				if err != nil {
-					break
-				}
-				crowd = append(crowd, c)
-			}
-			n := tr.ask(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ` + others)
-			return n == 0 && len(crowd) == dbtest.MaxConnections-3
-		})
+		door := tr.superuser() // one of the crowd: there may be no place for another when all are in
+		crowd = append(crowd, door)
+		limit := func(n int) {
+			_, err := door.Exec(tr.ctx, fmt.Sprintf(`ALTER ROLE prisma_owner CONNECTION LIMIT %d`, n))
+			require.NoError(tr.t, err)
+		}
+		limit(0)
+		others := `FROM pg_stat_activity WHERE usename = 'prisma_owner'`
+		tr.await("an empty house", func() bool { return tr.ask(`SELECT count(pg_terminate_backend(pid)) `+others) == 0 })
+		for len(crowd) < dbtest.MaxConnections-3 { // the last three are kept for superusers, and the tests ask as one
+			crowd = append(crowd, tr.superuser())
+		}
+		limit(-1)
 		tr.outage()
 		tr.hold()
 	})
@@ -220,13 +220,36 @@ func (tr *trial) recovered(from string) {
 	tr.t.Helper()
 	since := time.Now()
 	var last answer
-	require.Eventuallyf(tr.t, func() bool {
+	for well := false; !well; pause(tr.ctx, 10*time.Millisecond) {
 		got, err := call("GET", tr.url+"/readyz", "")
-		last = got
-		return err == nil && got.status == http.StatusOK && strings.Contains(got.body, `"note":"listening"`)
-	}, 30*time.Second, 10*time.Millisecond, "%s", fmt.Sprint("after: ", from))
+		if err == nil {
+			last = got
+		}
+		well = err == nil && got.status == http.StatusOK && strings.Contains(got.body, `"note":"listening"`)
+		if !well && time.Since(since) > 30*time.Second {
+			require.FailNowf(tr.t, "it is not well again", "after %q: %d %s %v\n%s", from, last.status, last.body, err, tr.backlog())
+		}
+	}
 	tr.connected()
 	if took := time.Since(since); took > 5*time.Second {
 		tr.t.Logf("after %q it took %s until all was well: %s", from, took.Round(time.Millisecond), last.body)
 	}
+}
+
+// backlog says what waits in the database, for a failure's message.
+func (tr *trial) backlog() string {
+	conn := tr.superuser()
+	defer func() { _ = conn.Close(context.WithoutCancel(tr.ctx)) }()
+	rows, err := conn.Query(tr.ctx, `SELECT format('%s of %s: %s, the oldest of %s', count(*), source, state, min(created_at))
+		FROM realtime.occurrences GROUP BY source, state
+		UNION ALL SELECT format('deliveries: %s', count(*)) FROM realtime.deliveries
+		UNION ALL SELECT format('%s %s %s: %s', pid, state, wait_event, left(query, 200)) FROM pg_stat_activity WHERE state <> 'idle'`)
+	if err != nil {
+		return err.Error()
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(lines, "\n")
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/db/dbtest"
 )
 
 // nextJS stands for the app: what matters is who answers.
@@ -39,7 +41,7 @@ func nextJS(t *testing.T) string {
 
 func TestBehindTheFrontDoorEveryoneAnswersWhatIsTheirs(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "UPSTREAM_URL", nextJS(t))
+	s := start(t, dbtest.MigratedSQLiteURL(t), "UPSTREAM_URL", nextJS(t))
 	for _, route := range []string{"GET /", "POST /api/auth/callback/credentials", "GET /api/notifications/logs", "PUT /api/notifications/x", "GET /metrics",
 		"DELETE /api/socketry", "GET /api"} {
 		method, path, _ := strings.Cut(route, " ")
@@ -73,7 +75,7 @@ func TestBehindTheFrontDoorEveryoneAnswersWhatIsTheirs(t *testing.T) {
 
 func TestWhileNextJSIsDownSocketsAndEmitsGoOn(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "UPSTREAM_URL", "http://127.0.0.1:1")
+	s := start(t, dbtest.MigratedSQLiteURL(t), "UPSTREAM_URL", "http://127.0.0.1:1")
 	world := s.world.A
 	c := startNode(t).connect(s.url, s.as(world.Professional))
 	page := s.do("GET", "/dashboard", "", "Accept", "text/html")
@@ -86,7 +88,7 @@ func TestWhileNextJSIsDownSocketsAndEmitsGoOn(t *testing.T) {
 func TestBehindAProxyThatIsTrustedTheForwardedHostIsTheServersOwn(t *testing.T) {
 	t.Parallel()
 	for trusted, status := range map[string]int{"loopback": http.StatusOK, "": http.StatusUnauthorized} {
-		s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "TRUSTED_PROXIES", trusted)
+		s := start(t, dbtest.MigratedSQLiteURL(t), "TRUSTED_PROXIES", trusted)
 		a := s.do("GET", "/api/socket/stats", "", "Cookie", s.cookie(s.world.A.Admin), "Origin", "https://app.example.org",
 			"X-Forwarded-Host", "app.example.org", "X-Forwarded-Proto", "https")
 		require.Equal(t, status, a.status, "trusted: %q", trusted)

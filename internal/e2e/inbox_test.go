@@ -321,7 +321,7 @@ func TestOfTwoWritesAtOnceOneIsLastAndWhole(t *testing.T) {
 
 func TestThePreflightOfAnAllowedOriginNamesTheInboxMethods(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "INBOX_WAIT", "0")
+	s := start(t, dbtest.MigratedSQLiteURL(t), "INBOX_WAIT", "0")
 	a := s.do("OPTIONS", "/api/notifications/n1", "", "Origin", "https://citas.example.com", "Access-Control-Request-Method", "DELETE")
 	require.Equal(t, http.StatusNoContent, a.status)
 	require.Equal(t, "https://citas.example.com", a.header.Get("Access-Control-Allow-Origin"))
@@ -330,7 +330,7 @@ func TestThePreflightOfAnAllowedOriginNamesTheInboxMethods(t *testing.T) {
 
 func TestTheInboxCanStayWithTheApp(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "INBOX_ROUTES", "upstream", "UPSTREAM_URL", nextJS(t))
+	s := start(t, dbtest.MigratedSQLiteURL(t), "INBOX_ROUTES", "upstream", "UPSTREAM_URL", nextJS(t))
 	require.Equal(t, "Next.js: GET /api/notifications", s.do("GET", "/api/notifications?limit=50", "").body)
 	require.Equal(t, "Next.js: PUT /api/notifications/preferences", s.do("PUT", "/api/notifications/preferences", "{}").body)
 }
@@ -339,7 +339,7 @@ func TestTheInboxCanStayWithTheApp(t *testing.T) {
 // has made its handshake and not yet sent CONNECT, and is answered once it has.
 func TestTheFirstListWaitsForThePagesOwnSockets(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "INBOX_WAIT", "8s")
+	s := start(t, dbtest.MigratedSQLiteURL(t), "INBOX_WAIT", "8s")
 	call := s.browser(s.world.A.Professional)
 	cookie := s.cookie(s.world.A.Professional)
 	open := s.do("GET", "/api/socket?EIO=4&transport=polling", "", "Cookie", cookie, "Sec-Fetch-Site", "same-origin").body

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/db/dbtest"
 )
 
 // nginx runs deploy/nginx/citaplanner.conf before a server and what stands for Next.js, and returns its address.
@@ -53,7 +55,7 @@ func nginx(t *testing.T, realtime, next string) string {
 
 func TestBehindNginxEverythingWorksOnThePagesOrigin(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "TRUSTED_PROXIES", "loopback")
+	s := start(t, dbtest.MigratedSQLiteURL(t), "TRUSTED_PROXIES", "loopback")
 	url := nginx(t, s.url, nextJS(t))
 	w := s.world.A
 	page, err := call("GET", url+"/dashboard", "")

@@ -221,7 +221,7 @@ func TestReadinessShowsAWedgedPartWithinSeconds(t *testing.T) {
 	})
 	t.Run("sqlite: a writer that does not end", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "CANARY_MAX_AGE", "1s")
+		s := start(t, dbtest.MigratedSQLiteURL(t), "CANARY_MAX_AGE", "1s")
 		s.ready(http.StatusOK, `"canary":{"status":"ok"`)
 		require.NoError(t, s.store.InTx(t.Context(), func(*store.Store) error {
 			s.ready(http.StatusServiceUnavailable, wedged)
@@ -243,7 +243,7 @@ func TestReadinessShowsAWedgedPartWithinSeconds(t *testing.T) {
 	t.Run("Redis, which answers a ping and passes nothing on", func(t *testing.T) {
 		t.Parallel()
 		addr := dbtest.Redis(t)
-		s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "CANARY_MAX_AGE", "1s", "REDIS_URL", "redis://"+addr)
+		s := start(t, dbtest.MigratedSQLiteURL(t), "CANARY_MAX_AGE", "1s", "REDIS_URL", "redis://"+addr)
 		s.ready(http.StatusOK, `"redis":{"status":"ok"}`)
 		redisDo(t, addr, "ACL", "SETUSER", "default", "resetchannels")
 		got := s.ready(http.StatusServiceUnavailable, `no event has come through redis`)

@@ -11,7 +11,7 @@ import (
 
 func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	s := start(t, "sqlite:"+t.TempDir()+"/e2e.db", "OPERATOR_ADDR", "127.0.0.1:0")
+	s := start(t, dbtest.MigratedSQLiteURL(t), "OPERATOR_ADDR", "127.0.0.1:0")
 	operator := "http://" + s.app.OperatorAddr().String()
 	get := func(path string, header ...string) answer {
 		a, err := call("GET", operator+path, "", header...)

@@ -146,8 +146,6 @@ func database(t *testing.T) (url string, world *dbtest.World, keys *nextauth.Key
 	st, err := store.Open(t.Context(), store.Options{URL: url})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	_, err = st.Migrate(t.Context(), store.MigrateOptions{})
-	require.NoError(t, err)
 	keys, err = nextauth.New([]string{secret}, nextauth.Options{})
 	require.NoError(t, err)
 	return url, dbtest.Seed(t, st), keys

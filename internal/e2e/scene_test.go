@@ -51,7 +51,7 @@ func each(t *testing.T, test func(t *testing.T, s *scene), vars ...string) {
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, start(t, "sqlite:"+t.TempDir()+"/e2e.db", vars...))
+		test(t, start(t, dbtest.MigratedSQLiteURL(t), vars...))
 	})
 }
 
@@ -73,13 +73,6 @@ func startAt(t *testing.T, databaseURL string, now func() time.Time, vars ...str
 	s := &scene{t: t, log: &lines{}}
 	cfg, err := config.Parse(settings(databaseURL, vars...))
 	require.NoError(t, err)
-	if strings.HasPrefix(databaseURL, "sqlite:") { // a file of a test has no demo data
-		st, err := store.Open(t.Context(), store.Options{URL: databaseURL})
-		require.NoError(t, err)
-		_, err = st.Migrate(t.Context(), store.MigrateOptions{})
-		require.NoError(t, err)
-		require.NoError(t, st.Close())
-	}
 	s.app, err = app.New(t.Context(), cfg, app.Options{Version: "test", Now: now,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,15 +69,15 @@ type Dispatcher struct {
 
 // NewDispatcher returns a dispatcher; Run makes it work.
 func NewDispatcher(st *store.Store, out Emitter, o DispatcherOptions) *Dispatcher {
-	fill(&o.Workers, 8)
-	fill(&o.Poll, 3*time.Second)
-	fill(&o.Lease, 10*time.Second)
-	fill(&o.Backoff, time.Second)
-	fill(&o.MaxBackoff, 5*time.Minute)
-	fill(&o.MaxAttempts, 20)
-	fill(&o.Keep, 30*time.Second)
-	fill(&o.DeadAge, 30*24*time.Hour)
-	fill(&o.StaleAfter, 15*time.Second)
+	o.Workers = cmp.Or(o.Workers, 8)
+	o.Poll = cmp.Or(o.Poll, 3*time.Second)
+	o.Lease = cmp.Or(o.Lease, 10*time.Second)
+	o.Backoff = cmp.Or(o.Backoff, time.Second)
+	o.MaxBackoff = cmp.Or(o.MaxBackoff, 5*time.Minute)
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, 20)
+	o.Keep = cmp.Or(o.Keep, 30*time.Second)
+	o.DeadAge = cmp.Or(o.DeadAge, 30*24*time.Hour)
+	o.StaleAfter = cmp.Or(o.StaleAfter, 15*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

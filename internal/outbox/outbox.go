@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,18 +68,18 @@ type Outbox struct {
 
 // New returns an outbox; Run makes it work.
 func New(st *store.Store, d Deliverer, o Options) *Outbox {
-	fill(&o.Every, 2*time.Second)
-	fill(&o.Lease, 30*time.Second)
-	fill(&o.Batch, 100)
-	fill(&o.MaxAttempts, 10)
-	fill(&o.MaxAge, 24*time.Hour)
-	fill(&o.Keep, 30*time.Second)
-	fill(&o.KeepCount, 1000)
-	fill(&o.KeepBytes, 8<<20)
-	fill(&o.StaleAfter, 15*time.Second)
-	fill(&o.PruneEvery, time.Hour)
-	fill(&o.ClaimAge, time.Hour)
-	fill(&o.KeyAge, 24*time.Hour)
+	o.Every = cmp.Or(o.Every, 2*time.Second)
+	o.Lease = cmp.Or(o.Lease, 30*time.Second)
+	o.Batch = cmp.Or(o.Batch, 100)
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, 10)
+	o.MaxAge = cmp.Or(o.MaxAge, 24*time.Hour)
+	o.Keep = cmp.Or(o.Keep, 30*time.Second)
+	o.KeepCount = cmp.Or(o.KeepCount, 1000)
+	o.KeepBytes = cmp.Or(o.KeepBytes, 8<<20)
+	o.StaleAfter = cmp.Or(o.StaleAfter, 15*time.Second)
+	o.PruneEvery = cmp.Or(o.PruneEvery, time.Hour)
+	o.ClaimAge = cmp.Or(o.ClaimAge, time.Hour)
+	o.KeyAge = cmp.Or(o.KeyAge, 24*time.Hour)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -91,13 +92,6 @@ func New(st *store.Store, d Deliverer, o Options) *Outbox {
 	b := &Outbox{st: st, out: d, opts: o, kept: newWindow(o)}
 	b.alive.Store(o.Now().UnixNano()) // a start is not unready
 	return b
-}
-
-func fill[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
 }
 
 // Run looks for deliveries at once and then every Every, and prunes, until ctx ends. Errors are logged and tried again.

@@ -1,6 +1,7 @@
 package reminders
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -62,13 +63,13 @@ type Service struct {
 
 // New returns a service; Run makes it work, or whoever calls Pass.
 func New(st *store.Store, out Reminder, o Options) *Service {
-	fill(&o.Every, 10*time.Second)
-	fill(&o.Tolerance, 15*time.Minute)
-	fill(&o.Batch, 2000)
-	fill(&o.Workers, 4)
-	fill(&o.StaleAfter, 2*time.Minute)
-	fill(&o.PruneEvery, time.Hour)
-	fill(&o.Keep, 7*24*time.Hour)
+	o.Every = cmp.Or(o.Every, 10*time.Second)
+	o.Tolerance = cmp.Or(o.Tolerance, 15*time.Minute)
+	o.Batch = cmp.Or(o.Batch, 2000)
+	o.Workers = cmp.Or(o.Workers, 4)
+	o.StaleAfter = cmp.Or(o.StaleAfter, 2*time.Minute)
+	o.PruneEvery = cmp.Or(o.PruneEvery, time.Hour)
+	o.Keep = cmp.Or(o.Keep, 7*24*time.Hour)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -82,13 +83,6 @@ func New(st *store.Store, out Reminder, o Options) *Service {
 	s.pruning.last = o.Now()
 	s.alive.Store(o.Now().UnixNano()) // a start is not unready
 	return s
-}
-
-func fill[T comparable](v *T, fallback T) {
-	var zero T
-	if *v == zero {
-		*v = fallback
-	}
 }
 
 // Run passes at once and then every Every, and prunes, until ctx ends. Errors are logged and tried again.

@@ -52,6 +52,9 @@ type Options struct {
 	Grace time.Duration
 	// Beat is how often those who are here are noted, so that a crash loses little; 0 is 30 s. The same on all nodes.
 	Beat time.Duration
+	// Keep is how long a user who is away is remembered; 0 is 60 days, and it is MaxAge at least. PruneEvery is how often older
+	// rows are deleted; 0 is 1 h.
+	Keep, PruneEvery time.Duration
 	// Node names this process among those on the same database, the same after a restart if possible: after a crash it then
 	// need not wait for the beat of another. Empty is fine where there is one at a time.
 	Node    string
@@ -67,6 +70,7 @@ type Service struct {
 	payload Payload
 	opts    Options
 	wake    chan struct{}
+	pruned  time.Time // when prune had its last turn; Run's
 
 	mu      sync.Mutex // guards what follows; not held while the database is asked or something is sent
 	here    map[store.Person]store.Owner
@@ -94,6 +98,13 @@ func New(st *store.Store, b Broadcaster, p Payload, o Options) *Service {
 	if o.Beat <= 0 {
 		o.Beat = 30 * time.Second
 	}
+	if o.Keep <= 0 {
+		o.Keep = defaultKeep
+	}
+	o.Keep = max(o.Keep, o.MaxAge)
+	if o.PruneEvery <= 0 {
+		o.PruneEvery = time.Hour
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -103,7 +114,7 @@ func New(st *store.Store, b Broadcaster, p Payload, o Options) *Service {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Service{st: st, out: b, payload: p, opts: o, wake: make(chan struct{}, 1), here: map[store.Person]store.Owner{},
+	return &Service{st: st, pruned: o.Now(), out: b, payload: p, opts: o, wake: make(chan struct{}, 1), here: map[store.Person]store.Owner{},
 		waiting: map[store.Person]*arrival{}, left: map[store.Person]store.Seen{}, told: told{of: map[store.Person]*telling{}}}
 }
 
@@ -160,10 +171,12 @@ func (s *Service) hurry() {
 	}
 }
 
-// Run looks at who comes and writes who is here and who left, until ctx ends; then it writes who left, bounded by 5 s.
+// Run looks at who comes, writes who is here and who left, and forgets who has not come for long, until ctx ends; then it writes who left, bounded by 5 s.
 func (s *Service) Run(ctx context.Context) error {
 	beat := time.NewTicker(s.opts.Beat)
 	defer beat.Stop()
+	prune := time.NewTicker(s.opts.PruneEvery)
+	defer prune.Stop()
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -175,6 +188,8 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-retry.C:
 		case <-beat.C:
 			s.beat(ctx)
+		case <-prune.C:
+			s.prune(ctx)
 		}
 		retry.Reset(max(s.pass(ctx), 10*time.Millisecond))
 	}

@@ -211,6 +211,24 @@ func TestWhatIsOlderThanAWeekIsNotTold(t *testing.T) {
 	})
 }
 
+func TestWhoHasNotBeenHereForTwoMonthsIsForgottenAndCountsAsNew(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		require.Empty(t, s.comes())
+		s.leaves()
+		s.advance(60*24*time.Hour - grace - time.Millisecond)
+		s.prune(t.Context()) // the clock has jumped
+		s.prune(t.Context())
+		require.Zero(t, s.count("realtime_last_seen_pruned_total", ""))
+		require.Equal(t, s.news(), s.comes(), "within the time the page hears that it was away")
+		s.leaves()
+		s.advance(60 * 24 * time.Hour)
+		s.prune(t.Context()) // the clock has jumped
+		s.prune(t.Context())
+		require.EqualValues(t, 1, s.count("realtime_last_seen_pruned_total", ""))
+		require.Empty(t, s.comes())
+	})
+}
+
 func TestARecoveredSocketMeansThatTheUserWasNotAway(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		s.comes()

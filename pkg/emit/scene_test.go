@@ -26,10 +26,8 @@ type scene struct {
 
 func start(t *testing.T) *scene {
 	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "emit.db")
+	url := dbtest.MigratedSQLiteURL(t)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
-	require.NoError(t, err)
-	_, err = st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
 	s := &scene{world: dbtest.Seed(t, st)}
 	var stop func()

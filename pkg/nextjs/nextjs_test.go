@@ -26,7 +26,7 @@ func run(t *testing.T, dir string, env []string, name string, args ...string) st
 	t.Helper()
 	_, err := exec.LookPath(name)
 	require.NoError(t, err, "Node.js 20 or later, with npm, is needed")
-	for _, installed := range []string{"node_modules", "react18/node_modules"} {
+	for _, installed := range []string{"node_modules", "react18/node_modules", "prisma/node_modules"} {
 		if _, err := os.Stat(filepath.Join(installed, ".package-lock.json")); err != nil {
 			t.Fatalf("pkg/nextjs/%s is not installed: run `make setup` (or `npm ci` in its folder)", installed)
 		}
@@ -89,6 +89,31 @@ func TestThePackageAgainstTheRealServer(t *testing.T) {
 	run(t, ".", []string{"REALTIME_URL=http://" + server.Addr().String(), "REALTIME_API_KEY=" + apiKey,
 		"TOKEN_PROFESSIONAL=" + token(world.A.Professional), "TOKEN_ADMIN=" + token(world.A.Admin)},
 		"node", vitest, "run", "--project", "live-server", "--project", "live-page")
+}
+
+// TestEmitInTransactionIsPartOfPrismasTransaction is by a role with the rights that README gives the app's.
+func TestEmitInTransactionIsPartOfPrismasTransaction(t *testing.T) {
+	t.Parallel()
+	url, owner := dbtest.PostgresURL(t)
+	st, err := store.Open(t.Context(), store.Options{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, st.Close()) })
+	dbtest.Seed(t, st)
+	dbtest.Exec(t, url, `GRANT USAGE ON SCHEMA realtime TO prisma_owner`,
+		`GRANT EXECUTE ON FUNCTION realtime.emit(text, jsonb) TO prisma_owner`)
+	env := []string{"DATABASE_URL=" + dbtest.PlainURL(owner), "CHECKPOINT_DISABLE=1", "PRISMA_HIDE_UPDATE_MESSAGE=1",
+		"PRISMA_SCHEMA_ENGINE_BINARY=" + os.Args[0]} // generating needs none, but would download one
+	run(t, "prisma", env, "node", "node_modules/prisma/build/index.js", "generate", "--schema", "schema.prisma")
+	run(t, ".", env, "node", vitest, "run", "--project", "prisma")
+
+	rows, err := st.Occurrences.List(t.Context(), 10, store.OccurrencePending)
+	require.NoError(t, err)
+	require.Len(t, rows, 1)
+	require.Equal(t, "calendar/refresh", rows[0].Kind)
+	require.JSONEq(t, `{"tenantId":"tenant-a","reason":"it's \"committed\" ñ $1"}`, string(rows[0].Payload))
+	var name string
+	require.NoError(t, st.DB(t.Context()).Raw(`SELECT name FROM tenants WHERE id = 'tenant-a'`).Scan(&name).Error)
+	require.Equal(t, "committed", name)
 }
 
 func TestTheTarballWorksInAFreshProject(t *testing.T) {

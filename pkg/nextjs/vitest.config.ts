@@ -37,6 +37,7 @@ export default defineConfig({
       // Against a real server: run by nextjs_test.go, which says where it is. jsdom's AbortSignal is none for Node's fetch, so that the
       // server part has a project of its own.
       { extends: true, test: { name: 'live-server', environment: 'node', include: ['test/live/**/*.test.ts'] } },
+      { extends: true, test: { name: 'prisma', environment: 'node', include: ['prisma/*.test.ts'] } },
       {
         extends: true,
         test: {

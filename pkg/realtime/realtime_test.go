@@ -23,10 +23,8 @@ const secret = "the-secret-of-the-embedding-test"
 // serve embeds a server in an HTTP server of the test's own.
 func serve(t *testing.T) (*realtime.Server, *dbtest.World, string) {
 	t.Helper()
-	url := "sqlite:" + t.TempDir() + "/embedded.db"
+	url := dbtest.MigratedSQLiteURL(t)
 	st, err := store.Open(t.Context(), store.Options{URL: url})
-	require.NoError(t, err)
-	_, err = st.Migrate(t.Context(), store.MigrateOptions{})
 	require.NoError(t, err)
 	world := dbtest.Seed(t, st)
 	require.NoError(t, st.Close())
