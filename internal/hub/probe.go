@@ -14,12 +14,17 @@ const (
 	probeEvent  = "canary"
 )
 
+// touch takes the locks that every sign-in takes, for a moment: a list of all who are there would hold them for milliseconds.
+func (h *Hub) touch() {
+	h.presence.TenantUsers(probeTenant)
+	h.socketsOf(probeTenant)
+}
+
 // Probe sends an event with the token through all that every event passes (presence, the session table, the encoder, the
 // rooms, the pacer) to one subscriber of this process's own, and returns when it has it. A lock that somebody holds for
 // ever holds Probe up, too: the caller does not wait longer than it wants.
 func (h *Hub) Probe(ctx context.Context, token string) error {
-	h.presence.Users()
-	h.Stats()
+	h.touch()
 	m, err := h.sio.Encode(sio.Target{}, probeEvent, token)
 	if err != nil {
 		return fmt.Errorf("encode a canary: %w", err)

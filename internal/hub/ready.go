@@ -21,8 +21,7 @@ func (h *Hub) Ready(ctx context.Context) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		h.presence.Users()
-		h.Stats()
+		h.touch()
 		_, err := h.sio.Broadcast(sio.Target{Rooms: []string{"nobody"}}, "ready")
 		h.stuck.Store(false)
 		h.probing.Store(false) // before the answer: who has it may ask again at once, and is to be told by a probe
