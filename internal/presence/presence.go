@@ -45,6 +45,7 @@ type Presence struct {
 	sockets map[string]*member
 	closed  bool
 	leaving sync.WaitGroup // grace timers under way
+	turn    sync.Mutex     // held by the one that announces: thousands who left at once must not hold up who is there
 }
 
 type tenant struct {
@@ -169,6 +170,8 @@ func (p *Presence) Lost(socketID string, heard time.Time) (editing []string) {
 
 func (p *Presence) leaveNow(tenantID, userID string) {
 	defer p.leaving.Done()
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	now := p.opts.Now()
 	p.mu.Lock()
 	t := p.tenants[tenantID]
