@@ -151,7 +151,7 @@ func TestAClientComesBackToAnotherServer(t *testing.T) {
 
 func TestOtherRightsAreNotRestoredByAnotherServer(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, dbtest.Redis(t), "USER_CACHE_TTL", "50ms", "RECHECK_EVERY", "100ms")
+	f := newFleet(t, dbtest.Redis(t))
 	a, b := f.launch(""), f.launch("")
 	w := newNetwork(t, &scene{url: a.url})
 	c := f.connect(w.url, f.world.A.Manager)
