@@ -312,3 +312,37 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	require.ErrorIs(t, s.Shutdown(ctx), context.Canceled)
 	close(finish)
 }
+
+func TestShutdownWaitsForNoBodyThatStaysOut(t *testing.T) {
+	t.Parallel()
+	s, addr := start(t, echo, Options{BodyTimeout: 100 * time.Millisecond})
+	nc, r := dial(t, addr)
+	send(t, nc, "POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo")
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.conns {
+			return c.state.Load() == active
+		}
+		return false
+	}, patience, time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	down := make(chan error, 1)
+	go func() { down <- s.Shutdown(ctx) }()
+	res, _ := answer(t, r)
+	require.Equal(t, http.StatusBadRequest, res.StatusCode)
+	require.NoError(t, nc.Close())
+	require.NoError(t, <-down)
+}
+
+func TestAServerThatWasStoppedDoesNotListen(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := New(Options{Handler: echo, Rest: &http.Server{Handler: echo, ReadHeaderTimeout: patience}})
+	require.NoError(t, s.Shutdown(context.Background()))
+	require.ErrorIs(t, s.Serve(l), http.ErrServerClosed)
+	_, err = l.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
+}
