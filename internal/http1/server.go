@@ -13,6 +13,8 @@ import (
 
 // Options of New.
 type Options struct {
+	// Handler answers. A request's context does not end when its client leaves, as net/http's does: nothing is read while a
+	// handler runs. What may take long has a bound of its own, or waits behind Detach.
 	Handler http.Handler
 	// Fast tells whether requests to a path are answered here: their handlers do not stream, and send no more than fits into
 	// memory. Paths with a percent sign never are.
