@@ -190,7 +190,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return nil }
 
-// drop forgets the first n bytes of what has come.
+// drop forgets the first n bytes of what has come, and does not keep a large buffer for a few that are left.
 func (c *conn) drop(n int) {
 	c.used = 0
 	if n == len(*c.in) {
@@ -198,7 +198,13 @@ func (c *conn) drop(n int) {
 		c.in = nil
 		return
 	}
-	*c.in = (*c.in)[:copy(*c.in, (*c.in)[n:])]
+	rest := (*c.in)[n:]
+	if cap(*c.in) > keptBuffer && len(rest) <= keptBuffer {
+		c.in, _ = buffers.Get().(*[]byte)
+		*c.in = append(*c.in, rest...)
+		return
+	}
+	*c.in = (*c.in)[:copy(*c.in, rest)]
 }
 
 // read waits for more and appends it to in. While it waits with nothing there is no buffer.

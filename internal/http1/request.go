@@ -12,6 +12,9 @@ import (
 // maxBody is up to which size a body is taken here, in bytes. Larger ones are net/http's.
 const maxBody = 64 << 10
 
+// maxHead is the same of a head, and with maxBody bounds what a connection keeps.
+const maxHead = 32 << 10
+
 // request is what the head of a request says.
 type request struct {
 	method, target, host string
@@ -32,8 +35,15 @@ const (
 // parse reads the head of a request. n is its length, in bytes, with the empty line.
 func parse(b []byte, fast func(path string) bool) (r request, n int, v verdict) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
+	if end > maxHead || end < 0 && len(b) > maxHead {
+		return r, 0, strange
+	}
 	if end < 0 {
-		// What can be seen to be somebody else's is not waited for.
+		// What can be seen to be somebody else's is not waited for. After a bare LF there may be no CRLF CRLF to come: net/http
+		// takes an empty line that ends so for the head's end (RFC 9112, 2.2).
+		if bytes.Count(b, []byte("\n")) != bytes.Count(b, []byte("\r\n")) {
+			return r, 0, strange
+		}
 		if line := bytes.IndexByte(b, '\n'); line >= 0 || len(b) > 5 && !bytes.HasPrefix(b, []byte("GET /")) && !bytes.HasPrefix(b, []byte("POST /")) {
 			if line < 0 || !r.start(strings.TrimSuffix(string(b[:line]), "\r"), fast) {
 				return r, 0, strange
@@ -94,7 +104,7 @@ func (r *request) fields(s string) bool {
 			r.host = value
 			continue
 		case "Content-Length":
-			if length != "" {
+			if length != "" || value == "" {
 				return false
 			}
 			length = value

@@ -27,6 +27,7 @@ func FuzzRequest(f *testing.F) {
 		"GET //a/b HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a;b?c=%zz HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET /a:b HTTP/1.1\r\nHost: a\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\nPragma: no-cache\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\nContent-Length: 2\r\n\r\n{}", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\n",
 	} {
 		f.Add([]byte(head))
 	}
@@ -63,33 +64,40 @@ func TestWhatIsLeftToNetHTTP(t *testing.T) {
 	t.Parallel()
 	only := func(path string) bool { return strings.HasPrefix(path, "/ours") }
 	for head, want := range map[string]verdict{
-		"GET /ours HTTP/1.1\r\nHost: a\r\n\r\n":                                    whole,
-		"GET /ours HTTP/1.1\r\nHost: a\r\n":                                        more,
-		"GET /ou":                                                                  more,
-		"G":                                                                        more,
-		"GET /theirs HTTP/1.1\r\n":                                                 strange, // before its head is whole
-		"PRI * HTTP/2.0\r\n":                                                       strange,
-		"\x16\x03\x01\x02\x00\x01":                                                 strange, // TLS
-		"HEAD /ours HTTP/1.1\r\nHost: a\r\n\r\n":                                   strange,
-		"GET /ours HTTP/1.0\r\nHost: a\r\n\r\n":                                    strange,
-		"GET /ours%2f HTTP/1.1\r\nHost: a\r\n\r\n":                                 strange,
-		"GET http://a/ours HTTP/1.1\r\nHost: a\r\n\r\n":                            strange,
-		"GET /ours HTTP/1.1\r\n\r\n":                                               strange, // no Host
-		"GET /ours HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n":                         strange,
-		"GET /ours HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n":               strange,
-		"POST /ours HTTP/1.1\r\nHost: a\r\n\r\n":                                   strange, // no length
-		"POST /ours HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n":          strange,
-		"POST /ours HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n":     strange,
-		"POST /ours HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n":           strange,
-		"GET /ours HTTP/1.1\r\nHost: a\r\nConnection: x\r\n\r\n":                   strange,
-		"GET /ours HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n":                    strange,
-		"GET /ours HTTP/1.1\r\nHost: a\r\n b: c\r\n\r\n":                           strange,
-		"GET /ours HTTP/1.1\r\nHost: a\r\nX : c\r\n\r\n":                           strange,
-		"GET /ours HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n":                         strange,
-		"POST /ours HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n":          whole,
-		"GET /ours HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n\r\n": whole,
+		"GET /ours HTTP/1.1\r\nHost: a\r\n\r\n":                                                whole,
+		"GET /ours HTTP/1.1\r\nHost: a\r\n":                                                    more,
+		"GET /ou":                                                                              more,
+		"G":                                                                                    more,
+		"GET /theirs HTTP/1.1\r\n":                                                             strange, // before its head is whole
+		"PRI * HTTP/2.0\r\n":                                                                   strange,
+		"\x16\x03\x01\x02\x00\x01":                                                             strange, // TLS
+		"HEAD /ours HTTP/1.1\r\nHost: a\r\n\r\n":                                               strange,
+		"GET /ours HTTP/1.0\r\nHost: a\r\n\r\n":                                                strange,
+		"GET /ours%2f HTTP/1.1\r\nHost: a\r\n\r\n":                                             strange,
+		"GET http://a/ours HTTP/1.1\r\nHost: a\r\n\r\n":                                        strange,
+		"GET /ours HTTP/1.1\r\n\r\n":                                                           strange, // no Host
+		"GET /ours HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n":                                     strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n":                           strange,
+		"POST /ours HTTP/1.1\r\nHost: a\r\n\r\n":                                               strange, // no length
+		"POST /ours HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n":                      strange,
+		"POST /ours HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n":                 strange,
+		"POST /ours HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n":                       strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n":                             strange,
+		"POST /ours HTTP/1.1\r\nHost: a\r\nContent-Length:\r\nContent-Length: 1\r\n\r\n":       strange,
+		"GET /ours HTTP/1.1\nHost: a\n\n":                                                      strange, // whole, for net/http
+		"GET /ours HTTP/1.1\r\nHost: a\r\n\n":                                                  strange,
+		"GET /ours HTTP/1.1\r\nX: " + strings.Repeat("x", maxHead):                             strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", maxHead) + "\r\n\r\n":     strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", maxHead-100) + "\r\n\r\n": whole,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nConnection: x\r\n\r\n":                               strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n":                                strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\n b: c\r\n\r\n":                                       strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nX : c\r\n\r\n":                                       strange,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n":                                     strange,
+		"POST /ours HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n":                      whole,
+		"GET /ours HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n\r\n":             whole,
 	} {
 		_, _, got := parse([]byte(head), only)
-		require.Equal(t, want, got, "%q", head)
+		require.Equal(t, want, got, "%.200q", head)
 	}
 }

@@ -63,6 +63,9 @@ func (w *response) Write(b []byte) (int, error) {
 		return 0, errLate
 	}
 	w.WriteHeader(http.StatusOK)
+	if len(b) > 0 && w.bodiless() {
+		return 0, http.ErrBodyNotAllowed
+	}
 	if w.body == nil {
 		w.body, _ = buffers.Get().(*[]byte)
 	}
@@ -147,7 +150,7 @@ func (w *response) head(b []byte, body int) []byte {
 		}
 	}
 	b = append(append(append(b, "Date: "...), date()...), "\r\n"...)
-	if w.status != http.StatusNoContent && w.status != http.StatusNotModified {
+	if !w.bodiless() {
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, int64(body), 10), "\r\n"...)
 	}
@@ -155,6 +158,11 @@ func (w *response) head(b []byte, body int) []byte {
 		b = append(b, "Connection: close\r\n"...)
 	}
 	return append(b, "\r\n"...)
+}
+
+// bodiless reports whether the status has no body, so that one would be read as the next answer (RFC 9112, 6.3).
+func (w *response) bodiless() bool {
+	return w.status == http.StatusNoContent || w.status == http.StatusNotModified
 }
 
 // sniffed is what net/http takes a body for that has no Content-Type.

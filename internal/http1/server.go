@@ -13,6 +13,8 @@ import (
 
 // Options of New.
 type Options struct {
+	// Handler answers. A request's context does not end when its client leaves, as net/http's does: nothing is read while a
+	// handler runs. What may take long has a bound of its own, or waits behind Detach.
 	Handler http.Handler
 	// Fast tells whether requests to a path are answered here: their handlers do not stream, and send no more than fits into
 	// memory. Paths with a percent sign never are.
@@ -36,9 +38,9 @@ type Server struct {
 	work  chan *conn // to a goroutine that waits for a connection; nil ends one
 	spare atomic.Int32
 	down  atomic.Bool
-	gone  sync.WaitGroup
 	over  chan struct{} // closed by Shutdown and Close
-	once  sync.Once
+	empty chan struct{} // closed behind that, when no connection is left
+	once  struct{ over, empty sync.Once }
 
 	mu    sync.Mutex // guards what follows
 	from  net.Listener
@@ -59,7 +61,8 @@ func New(o Options) *Server {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Server{opts: o, work: make(chan *conn), over: make(chan struct{}), conns: map[*conn]struct{}{}}
+	return &Server{opts: o, work: make(chan *conn), over: make(chan struct{}),
+		empty: make(chan struct{}), conns: map[*conn]struct{}{}}
 }
 
 // Serve takes the connections of a listener until Shutdown or Close, and then returns http.ErrServerClosed. It is called
@@ -68,7 +71,12 @@ func (s *Server) Serve(l net.Listener) error {
 	s.rest = &handed{conns: make(chan net.Conn), over: s.over, addr: l.Addr()}
 	s.mu.Lock()
 	s.from = l
+	down := s.down.Load()
 	s.mu.Unlock()
+	if down { // and whoever stopped it saw no listener to close
+		_ = l.Close()
+		return http.ErrServerClosed
+	}
 	go func() { _ = s.opts.Rest.Serve(s.rest) }()
 	go s.look()
 	wait := time.Duration(0)
@@ -121,7 +129,6 @@ func (s *Server) take(nc net.Conn) {
 		return
 	}
 	s.conns[c] = struct{}{}
-	s.gone.Add(1)
 	s.mu.Unlock()
 	select {
 	case s.work <- c:
@@ -144,7 +151,8 @@ func (s *Server) run(c *conn) {
 	}
 }
 
-// look ends what takes too long, and goroutines that have nothing to do: half of them each time.
+// look ends what takes too long, and goroutines that have nothing to do: half of them each time. It goes on while Shutdown
+// waits, which a body that does not come must not hold up for longer than BodyTimeout.
 func (s *Server) look() {
 	each := min(max(min(s.opts.HeaderTimeout, s.opts.BodyTimeout)/8, 10*time.Millisecond), time.Second)
 	tick := time.NewTicker(each)
@@ -152,7 +160,7 @@ func (s *Server) look() {
 	for {
 		select {
 		case <-tick.C:
-		case <-s.over:
+		case <-s.empty:
 			return
 		}
 		now := time.Now().UnixNano()
@@ -176,8 +184,15 @@ func (s *Server) look() {
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.last()
 	s.mu.Unlock()
-	s.gone.Done()
+}
+
+// last closes empty once nothing is left and nothing can come. The lock is held.
+func (s *Server) last() {
+	if s.down.Load() && len(s.conns) == 0 {
+		s.once.empty.Do(func() { close(s.empty) })
+	}
 }
 
 // give hands a connection to net/http.
@@ -201,13 +216,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	err := s.opts.Rest.Shutdown(ctx)
-	done := make(chan struct{})
-	go func() {
-		s.gone.Wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-s.empty:
 	case <-ctx.Done():
 		err = errors.Join(err, ctx.Err())
 	}
@@ -227,11 +237,12 @@ func (s *Server) Close() error {
 
 func (s *Server) stop() {
 	s.down.Store(true)
-	s.once.Do(func() { close(s.over) })
+	s.once.over.Do(func() { close(s.over) })
 	s.mu.Lock()
 	if s.from != nil {
 		_ = s.from.Close()
 	}
+	s.last()
 	s.mu.Unlock()
 }
 

@@ -86,6 +86,9 @@ var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/ours/none":
 		w.WriteHeader(http.StatusNoContent)
+	case "/ours/wrong":
+		w.WriteHeader(http.StatusNoContent)
+		_, _ = w.Write([]byte("HTTP/1.1 200 OK\r\n\r\n"))
 	case "/ours/late":
 		_, _ = w.Write([]byte("a"))
 		w.WriteHeader(http.StatusTeapot) // too late
@@ -105,24 +108,29 @@ func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
 	t.Cleanup(func() { _ = plain.Close() })
 	large := strings.Repeat("x", maxBody+1)
 	for name, pieces := range map[string][]string{
-		"a GET":              {"GET /ours?a=b HTTP/1.1\r\nHost: h\r\nX: 1\r\nx: 2\r\n\r\n"},
-		"a POST":             {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"},
-		"in pieces":          {"PO", "ST /ours HTTP/1.1\r\nHo", "st: h\r\nContent-Length: 4\r\n\r\nbo", "dy"},
-		"in many pieces":     strings.Split("GET /ours HTTP/1.1\r\nHost: h\r\nX: abc\r\n\r\n", ""),
-		"two at once":        {"GET /ours HTTP/1.1\r\nHost: h\r\n\r\nPOST /ours/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"},
-		"ours, then theirs":  {"GET /ours HTTP/1.1\r\nHost: h\r\n\r\nGET /theirs HTTP/1.1\r\nHost: h\r\n\r\n"},
-		"theirs, then ours":  {"GET /theirs HTTP/1.1\r\nHost: h\r\n\r\nGET /ours HTTP/1.1\r\nHost: h\r\n\r\n"},
-		"no content":         {"GET /ours/none HTTP/1.1\r\nHost: h\r\n\r\n"},
-		"a late status":      {"GET /ours/late HTTP/1.1\r\nHost: h\r\n\r\n"},
-		"chunks":             {"POST /ours HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"},
-		"a large body":       {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: " + strconv.Itoa(len(large)) + "\r\n\r\n", large},
-		"an expectation":     {"POST /ours HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok"},
-		"HTTP/1.0":           {"GET /ours HTTP/1.0\r\n\r\n"},
-		"closing":            {"GET /ours HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
-		"no Host":            {"GET /ours HTTP/1.1\r\n\r\n"},
-		"two lengths":        {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
-		"no HTTP":            {"hello\r\n\r\n"},
-		"a head without end": {"GET /ours HTTP/1.1\r\nHost: h\r\nX: ", strings.Repeat("x", 2<<20), "\r\n\r\n"},
+		"a GET":                   {"GET /ours?a=b HTTP/1.1\r\nHost: h\r\nX: 1\r\nx: 2\r\n\r\n"},
+		"a POST":                  {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"},
+		"in pieces":               {"PO", "ST /ours HTTP/1.1\r\nHo", "st: h\r\nContent-Length: 4\r\n\r\nbo", "dy"},
+		"in many pieces":          strings.Split("GET /ours HTTP/1.1\r\nHost: h\r\nX: abc\r\n\r\n", ""),
+		"two at once":             {"GET /ours HTTP/1.1\r\nHost: h\r\n\r\nPOST /ours/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"},
+		"ours, then theirs":       {"GET /ours HTTP/1.1\r\nHost: h\r\n\r\nGET /theirs HTTP/1.1\r\nHost: h\r\n\r\n"},
+		"theirs, then ours":       {"GET /theirs HTTP/1.1\r\nHost: h\r\n\r\nGET /ours HTTP/1.1\r\nHost: h\r\n\r\n"},
+		"no content":              {"GET /ours/none HTTP/1.1\r\nHost: h\r\n\r\n"},
+		"content all the same":    {"GET /ours/wrong HTTP/1.1\r\nHost: h\r\n\r\nGET /ours HTTP/1.1\r\nHost: h\r\n\r\n"},
+		"an empty length":         {"GET /ours HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\n"},
+		"an empty length and one": {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length:\r\nContent-Length: 2\r\n\r\nab"},
+		"bare line ends":          {"GET /ours HTTP/1.1\nHost: h\n\n"},
+		"a bare line end":         {"GET /ours HTTP/1.1\r\nHost: h\r\n\n"},
+		"a late status":           {"GET /ours/late HTTP/1.1\r\nHost: h\r\n\r\n"},
+		"chunks":                  {"POST /ours HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"},
+		"a large body":            {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: " + strconv.Itoa(len(large)) + "\r\n\r\n", large},
+		"an expectation":          {"POST /ours HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok"},
+		"HTTP/1.0":                {"GET /ours HTTP/1.0\r\n\r\n"},
+		"closing":                 {"GET /ours HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
+		"no Host":                 {"GET /ours HTTP/1.1\r\n\r\n"},
+		"two lengths":             {"POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"},
+		"no HTTP":                 {"hello\r\n\r\n"},
+		"a head without end":      {"GET /ours HTTP/1.1\r\nHost: h\r\nX: ", strings.Repeat("x", 2<<20), "\r\n\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,6 +163,23 @@ func exchange(t *testing.T, addr string, pieces []string) []string {
 		require.NoError(t, res.Header.Write(&h))
 		all = append(all, res.Status, h.String(), strconv.FormatBool(res.Close), string(body))
 	}
+}
+
+func TestALargeBufferIsNotKeptForALittle(t *testing.T) {
+	t.Parallel()
+	kept := make(chan int, 2)
+	_, addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kept <- cap(*w.(*response).c.in)
+		echo(w, r)
+	}), Options{})
+	nc, r := dial(t, addr)
+	send(t, nc, "POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: "+strconv.Itoa(maxBody)+"\r\n\r\n"+strings.Repeat("x", maxBody)+"GET /ours")
+	_, body := answer(t, r)
+	require.Len(t, body, maxBody)
+	require.Greater(t, <-kept, keptBuffer)
+	send(t, nc, " HTTP/1.1\r\nHost: h\r\n\r\n")
+	answer(t, r)
+	require.LessOrEqual(t, <-kept, keptBuffer)
 }
 
 func TestABodyThatStaysOutIsAnError(t *testing.T) {
@@ -286,4 +311,38 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, s.Shutdown(ctx), context.Canceled)
 	close(finish)
+}
+
+func TestShutdownWaitsForNoBodyThatStaysOut(t *testing.T) {
+	t.Parallel()
+	s, addr := start(t, echo, Options{BodyTimeout: 100 * time.Millisecond})
+	nc, r := dial(t, addr)
+	send(t, nc, "POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo")
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.conns {
+			return c.state.Load() == active
+		}
+		return false
+	}, patience, time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	down := make(chan error, 1)
+	go func() { down <- s.Shutdown(ctx) }()
+	res, _ := answer(t, r)
+	require.Equal(t, http.StatusBadRequest, res.StatusCode)
+	require.NoError(t, nc.Close())
+	require.NoError(t, <-down)
+}
+
+func TestAServerThatWasStoppedDoesNotListen(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := New(Options{Handler: echo, Rest: &http.Server{Handler: echo, ReadHeaderTimeout: patience}})
+	require.NoError(t, s.Shutdown(context.Background()))
+	require.ErrorIs(t, s.Serve(l), http.ErrServerClosed)
+	_, err = l.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
 }

@@ -112,25 +112,34 @@ type server struct {
 	eio *engineio.Server
 	h   *echo
 	url string
-	log *httptest.Server
 }
 
 func serve(t *testing.T, o engineio.Options, prepare ...func(*echo)) *server {
+	t.Helper()
+	return serveBy(t, func(h http.Handler) (string, func()) {
+		ts := httptest.NewServer(h)
+		return ts.URL, func() { ts.CloseClientConnections(); ts.Close() }
+	}, o, prepare...)
+}
+
+// serveBy is serve on another HTTP server than net/http's.
+func serveBy(
+	t *testing.T, start func(http.Handler) (url string, end func()), o engineio.Options, prepare ...func(*echo),
+) *server {
 	t.Helper()
 	h := newEcho()
 	for _, p := range prepare {
 		p(h)
 	}
 	eio := engineio.NewServer(h, o)
-	ts := httptest.NewServer(eio)
+	url, end := start(eio)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer cancel()
 		_ = eio.Shutdown(ctx)
-		ts.CloseClientConnections()
-		ts.Close()
+		end()
 	})
-	return &server{t, eio, h, ts.URL, ts}
+	return &server{t, eio, h, url}
 }
 
 type reply struct {
