@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 )
 
 // Result is the answer to one question.
@@ -16,13 +18,16 @@ type Result[A any] struct {
 	Err    error
 }
 
-// Group is safe for use by many goroutines. It never waits for a time to pass.
+// Group is safe for use by many goroutines. A lone question never waits for a time to pass.
 type Group[Q, A any] struct {
 	// Run answers questions, in their order; it may be called by AtOnce goroutines. What it leaves unanswered is an error.
 	// Its context is not that of any one caller: it never ends by itself.
 	Run func(ctx context.Context, questions []Q) []Result[A]
 	// AtOnce is how many calls of Run are under way at most; 0 is 1.
 	AtOnce int
+	// Patience is how long a question waits for the calls under way before it is one more call's; 0 is not at all. With it
+	// there is one call at a time, and the others are for when that one hangs: few large calls cost less than many small ones.
+	Patience time.Duration
 	// Most is how many questions one call gets; 0 is 100.
 	Most int
 
@@ -42,21 +47,46 @@ func (g *Group[Q, A]) Do(ctx context.Context, ask Q) (A, error) {
 	q := &question[Q, A]{ask: ask, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, q)
-	mine := g.running < max(g.AtOnce, 1)
+	mine := g.running == 0 || g.Patience <= 0 && g.running < g.AtOnce
 	if mine {
 		g.running++
 	}
+	impatient := !mine && g.Patience > 0 && g.running < g.AtOnce
 	g.mu.Unlock()
 	if mine {
 		g.work(context.WithoutCancel(ctx), q)
 	}
-	select {
-	case <-q.done:
-		return q.Answer, q.Err
-	case <-ctx.Done():
-		var none A
-		return none, ctx.Err()
+	var long <-chan time.Time
+	if impatient {
+		timer := time.NewTimer(g.Patience)
+		defer timer.Stop()
+		long = timer.C
 	}
+	for {
+		select {
+		case <-q.done:
+			return q.Answer, q.Err
+		case <-long:
+			long = nil
+			if g.join(q) {
+				g.work(context.WithoutCancel(ctx), q)
+			}
+		case <-ctx.Done():
+			var none A
+			return none, ctx.Err()
+		}
+	}
+}
+
+// join makes one more worker of a caller whose question still waits, where there may be one.
+func (g *Group[Q, A]) join(q *question[Q, A]) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running >= g.AtOnce || !slices.Contains(g.waiting, q) {
+		return false
+	}
+	g.running++
+	return true
 }
 
 // work answers what waits. The caller's own goroutine does it until own is answered: a lone caller costs no goroutine.

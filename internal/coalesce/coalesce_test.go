@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +33,12 @@ func (d *double) run(_ context.Context, asks []int) []coalesce.Result[int] {
 		out[i].Answer = 2 * n
 	}
 	return out
+}
+
+func (d *double) asked() [][]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.batches)
 }
 
 func TestALoneQuestionIsAskedAtOnce(t *testing.T) {
@@ -69,6 +76,34 @@ func TestWhatComesMeanwhileSharesTheNextCall(t *testing.T) {
 		}
 		wg.Wait()
 		require.Equal(t, [][]int{{0}, {1, 2, 3}, {4, 5}}, d.batches, "in order, at most Most at once")
+	})
+}
+
+func TestWhoHasWaitedForLongIsOneMoreCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &double{gate: make(chan struct{})}
+		g := coalesce.Group[int, int]{Run: d.run, AtOnce: 2, Patience: time.Second}
+		var wg sync.WaitGroup
+		ask := func(n int) {
+			wg.Go(func() { _, _ = g.Do(t.Context(), n) })
+			synctest.Wait()
+		}
+		ask(0)
+		ask(1)
+		ask(2)
+		require.Equal(t, [][]int{{0}}, d.asked())
+		time.Sleep(time.Second + time.Millisecond)
+		synctest.Wait()
+		require.Equal(t, [][]int{{0}, {1, 2}}, d.asked(), "beside the one that hangs")
+		ask(3)
+		time.Sleep(time.Hour)
+		require.Len(t, d.asked(), 2, "two at once, and no more")
+		for range 3 {
+			d.gate <- struct{}{}
+		}
+		wg.Wait()
+		require.Equal(t, [][]int{{0}, {1, 2}, {3}}, d.asked())
 	})
 }
 
