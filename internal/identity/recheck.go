@@ -10,8 +10,9 @@ import (
 	"github.com/citaplanner/realtime/db/store"
 )
 
-// recheckBatch is how many ids one query of a re-check asks for.
-const recheckBatch = 1000
+// recheckBatch is how many ids one query of a re-check asks for. The queries are spread over half of the time to the next
+// re-check: 10,000 rows at once kept the database and this process busy for what those waited who were served meanwhile.
+const recheckBatch = 250
 
 // Watcher has the connections; the hub satisfies it.
 type Watcher interface {
@@ -65,10 +66,20 @@ func (s *Service) recheck(ctx context.Context, w Watcher) (err error) {
 		}
 	}
 	s.ledger.sweep(connected)
-	for batch := range slices.Chunk(s.toCheck(connected), recheckBatch) {
+	ids := s.toCheck(connected)
+	slices.Sort(ids) // each has its turn at about the same time of every re-check
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for batch := range slices.Chunk(ids, recheckBatch) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pause.C:
+		}
 		if err := s.recheckSome(ctx, w, connected, batch); err != nil {
 			return err
 		}
+		pause.Reset(time.Duration(float64(s.opts.RecheckEvery) / 2 * float64(len(batch)) / float64(len(ids))))
 	}
 	return nil
 }

@@ -270,17 +270,24 @@ func TestThousandsOfUsersAreReadInBatches(t *testing.T) {
 		p.mu.Lock()
 		p.asked = nil // the sign-in's
 		p.mu.Unlock()
-		ticks(1)
-		p.mu.Lock()
-		sizes, seen := []int{}, map[string]bool{}
-		for _, ids := range p.asked {
-			sizes = append(sizes, len(ids))
-			for _, id := range ids {
-				seen[id] = true
+		asked := func() (sizes []int, seen map[string]bool) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			seen = map[string]bool{}
+			for _, ids := range p.asked {
+				sizes = append(sizes, len(ids))
+				for _, id := range ids {
+					seen[id] = true
+				}
 			}
+			return sizes, seen
 		}
-		p.mu.Unlock()
-		require.Equal(t, []int{1000, 1000, 501}, sizes)
+		ticks(1)
+		sizes, _ := asked()
+		require.Equal(t, []int{250, 250}, sizes, "one after the other, not all at once")
+		time.Sleep(10 * time.Second)
+		sizes, seen := asked()
+		require.Equal(t, append(slices.Repeat([]int{250}, 10), 1), sizes)
 		require.Len(t, seen, 2501)
 		told, ended := w.heard()
 		require.Len(t, told, 2500, "let in by nobody here: the watcher compares")

@@ -3,6 +3,7 @@ package returning
 import (
 	"context"
 	"encoding/json"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,6 +22,9 @@ const (
 	beatSlack = 5 * time.Second
 	// batch is how many users are looked up at once, and writeBatch how many are written.
 	batch, writeBatch = 200, 1000
+	// turns is in how many parts those who are here are noted: 10,000 rows at once kept the database busy for what those
+	// waited who were served meanwhile.
+	turns = 30
 	// flushTime bounds what is written.
 	flushTime = 5 * time.Second
 )
@@ -70,7 +74,8 @@ type Service struct {
 	payload Payload
 	opts    Options
 	wake    chan struct{}
-	pruned  time.Time // when prune had its last turn; Run's
+	seed    maphash.Seed // of who has which turn
+	pruned  time.Time    // when prune had its last turn; Run's
 
 	mu      sync.Mutex // guards what follows; not held while the database is asked or something is sent
 	here    map[store.Person]store.Owner
@@ -114,8 +119,8 @@ func New(st *store.Store, b Broadcaster, p Payload, o Options) *Service {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Service{st: st, pruned: o.Now(), out: b, payload: p, opts: o, wake: make(chan struct{}, 1), here: map[store.Person]store.Owner{},
-		waiting: map[store.Person]*arrival{}, left: map[store.Person]store.Seen{}, told: told{of: map[store.Person]*telling{}}}
+	return &Service{st: st, pruned: o.Now(), out: b, payload: p, opts: o, wake: make(chan struct{}, 1), seed: maphash.MakeSeed(),
+		here: map[store.Person]store.Owner{}, waiting: map[store.Person]*arrival{}, left: map[store.Person]store.Seen{}, told: told{of: map[store.Person]*telling{}}}
 }
 
 // Joined hears of a socket that can be sent to by now. It returns what the socket still has to get: what the user's others
@@ -171,9 +176,10 @@ func (s *Service) hurry() {
 	}
 }
 
-// Run looks at who comes, writes who is here and who left, and forgets who has not come for long, until ctx ends; then it writes who left, bounded by 5 s.
+// Run looks at who comes, writes who is here and who left, and forgets who has not come for long, until ctx ends; then it
+// writes who left, bounded by 5 s.
 func (s *Service) Run(ctx context.Context) error {
-	beat := time.NewTicker(s.opts.Beat)
+	beat, turn := time.NewTicker(max(s.opts.Beat/turns, time.Millisecond)), uint64(0)
 	defer beat.Stop()
 	prune := time.NewTicker(s.opts.PruneEvery)
 	defer prune.Stop()
@@ -187,7 +193,8 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-s.wake:
 		case <-retry.C:
 		case <-beat.C:
-			s.beat(ctx)
+			s.beat(ctx, turn)
+			turn = (turn + 1) % turns
 		case <-prune.C:
 			s.prune(ctx)
 		}
@@ -195,14 +202,16 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// beat notes that those who are here are.
-func (s *Service) beat(ctx context.Context) {
+// beat notes that those who are here and whose turn it is are. Each has the same turn every time, so that no two beats of
+// one are further apart than Beat.
+func (s *Service) beat(ctx context.Context, turn uint64) {
 	now := s.opts.Now()
 	s.mu.Lock()
 	s.told.expire(now)
-	seen := make([]store.Seen, 0, len(s.here))
+	seen := make([]store.Seen, 0, len(s.here)/turns)
 	for p := range s.here {
-		if s.waiting[p] == nil { // else the row still says since when the user was away
+		// A row about whom nothing is decided yet still says since when the user was away.
+		if maphash.String(s.seed, p.UserID)%turns == turn && s.waiting[p] == nil {
 			seen = append(seen, store.Seen{Person: p, At: now, State: store.SeenHere, Node: s.opts.Node})
 		}
 	}

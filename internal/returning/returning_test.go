@@ -89,6 +89,13 @@ type scene struct {
 	reg *prometheus.Registry
 }
 
+// beat is everybody's.
+func (s *scene) beat(ctx context.Context) {
+	for turn := range uint64(turns) {
+		s.Service.beat(ctx, turn)
+	}
+}
+
 func each(t *testing.T, fn func(t *testing.T, s *scene)) {
 	t.Helper()
 	t.Parallel()
