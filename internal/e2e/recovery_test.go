@@ -62,11 +62,14 @@ func (w *network) carry(client net.Conn) {
 		return
 	}
 	w.mu.Lock()
-	w.conns[client], w.conns[server] = true, true
-	down := w.down
+	cut := w.down || w.to != to // which may have changed while it dialed: then it would lead to the server of before
+	if !cut {
+		w.conns[client], w.conns[server] = true, true
+	}
 	w.mu.Unlock()
-	if down {
-		w.cut(true)
+	if cut {
+		_, _ = client.Close(), server.Close()
+		return
 	}
 	var both sync.WaitGroup
 	for from, to := range map[net.Conn]net.Conn{client: server, server: client} {
