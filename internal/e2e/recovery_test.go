@@ -96,7 +96,8 @@ func (w *network) cut(down bool) {
 	}
 }
 
-// breakUnder cuts until the client has noticed: between two polls there is nothing to cut.
+// breakUnder cuts until the client has noticed: between two polls there is nothing to cut. It is given time to say so, or the
+// connection that it has come back with would be cut as well, perhaps in the middle of its upgrade.
 func (w *network) breakUnder(c *client) {
 	c.n.t.Helper()
 	noticed := func() bool {
@@ -106,7 +107,7 @@ func (w *network) breakUnder(c *client) {
 	}
 	for again := true; again; again = !noticed() {
 		w.cut(false)
-		for end := time.Now().Add(250 * time.Millisecond); !noticed() && time.Now().Before(end); {
+		for end := time.Now().Add(2 * time.Second); !noticed() && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
 	}
