@@ -72,10 +72,12 @@ func TestALegThatHangsForEverIsLeftAloneAndSeen(t *testing.T) {
 	t.Parallel()
 	at := newClock()
 	c := New(Options{MaxAge: 20 * time.Millisecond, Now: at.now})
-	hang := make(chan struct{})
+	hang, begun := make(chan struct{}), make(chan struct{}, 10)
 	var runs atomic.Int32
-	c.Add(Leg{"hub", func(context.Context, string) error { runs.Add(1); <-hang; return nil }})
-	for range 3 {
+	c.Add(Leg{"hub", func(context.Context, string) error { runs.Add(1); begun <- struct{}{}; <-hang; return nil }})
+	c.Lap(t.Context())
+	<-begun // perhaps behind its lap
+	for range 2 {
 		c.Lap(t.Context())
 	}
 	require.EqualValues(t, 1, runs.Load())
@@ -96,8 +98,9 @@ func TestATokenThatComesBackByAnotherEndsItsLegAndAnOldOneDoesNot(t *testing.T) 
 		require.NoError(t, err)
 		c.Arrived(t.Context(), payload)
 	}
-	lost := func() string { c.Lap(t.Context()); return <-sent }
-	old := lost()
+	c.Lap(t.Context())
+	old := <-sent
+	require.Eventually(t, func() bool { return len(c.legs[0].busy) == 0 }, 10*time.Second, time.Millisecond, "it ends with its lap, or soon after")
 	at.advance(time.Second)
 	require.Error(t, c.Ready(t.Context()))
 	go func() { arrive(old); arrive(<-sent) }()
