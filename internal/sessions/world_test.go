@@ -75,8 +75,9 @@ func serve(t testing.TB, addr string, o sio.Recovery, so Options) *server {
 	}
 	reg := prometheus.NewRegistry()
 	srv, err := sio.New(sio.Options{
-		Recovery: o,
-		Metrics:  sio.NewMetrics(reg),
+		Recovery:    o,
+		AuthTimeout: patience, // in which Redis has to answer those who come back, hundreds at once
+		Metrics:     sio.NewMetrics(reg),
 		Authenticate: func(_ context.Context, hs sio.Handshake) (any, *sio.ConnectError) {
 			token, _ := hs.Auth["token"].(string)
 			user, group, _ := strings.Cut(token, ":")
