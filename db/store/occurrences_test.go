@@ -318,7 +318,7 @@ func TestSeveralTakersKeepTheOrderOfEachSubject(t *testing.T) {
 	require.Eventually(t, func() bool {
 		b, err := st.Occurrences.Backlog(t.Context())
 		return err == nil && b.Pending == 0
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	stop()
 	takers.Wait()
 	for subject := range subjects {

@@ -124,7 +124,7 @@ func TestAStatementThatTakesTooLongIsCut(t *testing.T) {
 		dbtest.SQLiteURL(t):       `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c`,
 	}
 	for url, statement := range slow {
-		st := dbtest.Open(t, store.Options{URL: url, QueryTimeout: 300 * time.Millisecond})
+		st := dbtest.Open(t, store.Options{URL: url, QueryTimeout: 2 * time.Second}) // in which Ready has to answer
 		since := time.Now()
 		err := st.DB(t.Context()).Exec(statement).Error
 		require.ErrorIs(t, err, context.DeadlineExceeded, statement)

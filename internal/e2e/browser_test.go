@@ -88,7 +88,7 @@ func build(t *testing.T, base func(server string) string) *town {
 	behind := freePort(t)
 	w.vars = map[string]string{"DATABASE_URL": database, "NEXTAUTH_SECRET": secret, "NEXTAUTH_URL": page, "REALTIME_API_KEY": apiKey,
 		"PORT": w.url[strings.LastIndex(w.url, ":")+1:], "UPSTREAM_URL": "http://127.0.0.1:" + behind,
-		"INBOX_WAIT": "5s"} // longer than the default: other packages' tests may keep the machine busy
+		"INBOX_WAIT": "30s"} // longer than the default: other packages' tests may keep the machine busy
 	out, err := command(t, t.TempDir(), w.vars, "migrate", "--demo").CombinedOutput()
 	require.NoErrorf(t, err, "%s", out)
 

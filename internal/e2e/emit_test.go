@@ -241,7 +241,7 @@ func TestADoubleClickIsStoredAndSentOnce(t *testing.T) {
 		c.event("notification:new")
 		c.settle()
 		require.NotContains(t, c.events(), "notification:new")
-	})
+	}, "DEDUP_WINDOW", "1m")
 }
 
 func TestPreferencesSilenceAtOnce(t *testing.T) {

@@ -10,6 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// unhurried are settings of a server whose clients are all on its own machine, which is busy with nothing but them: they may take
+// longer to read and to answer a ping than clients in the world.
+var unhurried = []string{"LOG_LEVEL", "error", "LIMITS", "off", "QUEUE_AGE", "10m", "PING_TIMEOUT", "5m"}
+
 // openMany opens n signed-in connections, so many at a time.
 func openMany(t *testing.T, s *scene, n, atOnce int, user string) []*raw {
 	t.Helper()
@@ -42,14 +46,14 @@ func openMany(t *testing.T, s *scene, n, atOnce int, user string) []*raw {
 }
 
 func TestThreeThousandClientsOpened200AtATimeAllConnect(t *testing.T) {
-	s := startPostgres(t, "LOG_LEVEL", "error", "LIMITS", "off")
+	s := startPostgres(t, unhurried...)
 	openMany(t, s, 3000, 200, s.world.A.Portal)
 	require.Equal(t, 3000, s.app.Hub().Stats().TotalConnections)
 }
 
 func TestEveryOneOf300BroadcastsReachesEveryOneOf1000ClientsInOrder(t *testing.T) {
 	const clients, broadcasts = 1000, 300
-	s := startPostgres(t, "LOG_LEVEL", "error", "LIMITS", "off")
+	s := startPostgres(t, unhurried...)
 	all := openMany(t, s, clients, 100, s.world.A.Portal)
 	for i := range broadcasts {
 		n, err := s.app.Hub().ToTenant(t.Context(), s.world.A.ID, "tick", m{"n": i, "pad": strings.Repeat("x", 180)})
@@ -71,7 +75,7 @@ func TestEveryOneOf300BroadcastsReachesEveryOneOf1000ClientsInOrder(t *testing.T
 
 func TestTenThousandEventsOfOneClientAreAnsweredInOrderWhileOthersBroadcast(t *testing.T) {
 	const events = 10_000
-	s := startPostgres(t, "LOG_LEVEL", "error", "LIMITS", "off")
+	s := startPostgres(t, unhurried...)
 	c := mustDial(t, s.url, s.token(s.world.A.Admin))
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -105,7 +109,7 @@ func TestTenThousandEventsOfOneClientAreAnsweredInOrderWhileOthersBroadcast(t *t
 }
 
 func TestAThousandClientsThatVanishInTheMiddleOfCONNECTLeaveNothing(t *testing.T) {
-	s := startPostgres(t, "OFFLINE_GRACE", "10ms", "LOG_LEVEL", "error", "LIMITS", "off")
+	s := startPostgres(t, append([]string{"OFFLINE_GRACE", "10ms"}, unhurried...)...)
 	token := s.token(s.world.A.Admin)
 	slots := make(chan struct{}, 100)
 	var wg sync.WaitGroup

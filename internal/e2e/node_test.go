@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds every wait of these tests; nothing is expected to take nearly as long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // node is a Node.js process with real socket.io-client sockets in it.
 type node struct {

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -158,16 +160,25 @@ func sessionOf(t *testing.T, keys *nextauth.Keyring, user string) string {
 	return sealed
 }
 
-// freePort is a port that nothing listens on.
+// freePort is a port that nothing listens on, and that the system gives to nobody who asks for any: a server that is started
+// again finds it free, whatever else has begun to listen meanwhile.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(12_000)) // below the ports for those who ask for any
+		if _, taken := givenPorts.LoadOrStore(port, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
+
+var givenPorts sync.Map // of this test process
 
 func TestWithNothingSetTheServerStartsOnDemoDataAndSaysWhatToDoNext(t *testing.T) {
 	dir := t.TempDir()

@@ -78,7 +78,7 @@ func (r *raw) send(packet string) error {
 
 // until waits until done accepts what has come so far.
 func (r *raw) until(what string, done func(packets []string) bool) error {
-	deadline := time.After(3 * patience)
+	deadline := time.After(2 * patience)
 	for {
 		r.mu.Lock()
 		ok, err, changed, n := done(r.packets), r.err, r.changed, len(r.packets)

@@ -210,7 +210,7 @@ func (l *ledger) take() {
 // complete waits until all has come, and reports what came twice or not at all.
 func (l *ledger) complete() error {
 	missing := 0
-	for deadline := time.Now().Add(3 * patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		l.mu.Lock()
 		l.take()
 		missing = 0

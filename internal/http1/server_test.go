@@ -184,7 +184,7 @@ func TestALargeBufferIsNotKeptForALittle(t *testing.T) {
 
 func TestABodyThatStaysOutIsAnError(t *testing.T) {
 	t.Parallel()
-	_, addr := start(t, echo, Options{BodyTimeout: 100 * time.Millisecond})
+	_, addr := start(t, echo, Options{BodyTimeout: time.Second})
 	for _, ends := range []bool{false, true} {
 		nc, r := dial(t, addr)
 		send(t, nc, "POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo")
@@ -204,7 +204,7 @@ func TestConnectionsThatSayNothingAreClosed(t *testing.T) {
 	for name, said := range map[string]string{"at all": "", "more of a head": "GET /ours HTTP/1.1\r\nHo", "after a request": "GET /ours HTTP/1.1\r\nHost: h\r\n\r\n"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, addr := start(t, echo, Options{HeaderTimeout: 100 * time.Millisecond, IdleTimeout: 100 * time.Millisecond})
+			_, addr := start(t, echo, Options{HeaderTimeout: time.Second, IdleTimeout: time.Second}) // in which something is said
 			nc, r := dial(t, addr)
 			send(t, nc, said)
 			_, err := io.Copy(io.Discard, r)

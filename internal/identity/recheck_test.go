@@ -344,7 +344,7 @@ func TestAReCheckReadsTheRealRows(t *testing.T) {
 				select {
 				case <-w.notify:
 					_, gone = w.heard()
-				case <-time.After(10 * time.Second):
+				case <-time.After(time.Minute):
 					t.Fatal(step.ended)
 				}
 			}

@@ -298,7 +298,7 @@ func TestRunDeletesFinishedDeliveriesInGroups(t *testing.T) {
 		for _, id := range []string{s.a.Appointment, s.a.Appointment2, s.a.Appointment3} {
 			s.created(id)
 		}
-		require.Eventually(t, func() bool { return len(s.world.Deliveries()) == 0 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(s.world.Deliveries()) == 0 }, time.Minute, 5*time.Millisecond)
 		s.clock.advance(time.Minute)
 		s.created(s.a.Appointment)
 		stop()

@@ -185,7 +185,7 @@ func TestDispatchersShareTheWorkAndKeepEachSubjectsOrder(t *testing.T) {
 			out.mu.Lock()
 			defer out.mu.Unlock()
 			return len(out.told) == 60
-		}, 30*time.Second, 5*time.Millisecond)
+		}, time.Minute, 5*time.Millisecond)
 		stop()
 		running.Wait()
 		for subject := range 6 {
@@ -447,14 +447,14 @@ func TestANotificationWakesTheDispatcherAndALostConnectionIsSeenAndComesBack(t *
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
 	listening := func(want float64) {
-		require.Eventually(t, func() bool { return figure(t, d.opts.Metrics.listening) == want }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return figure(t, d.opts.Metrics.listening) == want }, time.Minute, time.Millisecond)
 	}
 	told := func(want ...string) {
 		require.Eventually(t, func() bool {
 			out.mu.Lock()
 			defer out.mu.Unlock()
 			return slices.Equal(out.told, want)
-		}, 20*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 	}
 	listening(1)
 	require.Equal(t, "listening", d.Note())

@@ -26,7 +26,7 @@ func TestWhatAKilledProcessLeftIsMadeGoodForThoseWhoAreThereAndThoseWhoComeLater
 
 		require.Empty(t, s.out.got(), "the lease of the process that committed is not over")
 		s.advance(5 * time.Second)
-		require.Eventually(t, func() bool { return len(s.world.Deliveries()) == 0 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(s.world.Deliveries()) == 0 }, time.Minute, 5*time.Millisecond)
 		stop()
 		require.NoError(t, <-ended)
 		require.Equal(t, []string{

@@ -396,7 +396,7 @@ func TestTheServicePassesByItselfAndEndsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
-	require.Eventually(t, func() bool { return len(s.world.Notifications()) == 2 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.world.Notifications()) == 2 }, time.Minute, 5*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 }
@@ -446,7 +446,7 @@ func (s *scene) drain(o outbox.Options) *outbox.Outbox {
 	ctx, stop := context.WithCancel(s.t.Context())
 	ended := make(chan error)
 	go func() { ended <- box.Run(ctx) }()
-	require.Eventually(s.t, func() bool { return len(s.world.Deliveries()) == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(s.t, func() bool { return len(s.world.Deliveries()) == 0 }, time.Minute, 5*time.Millisecond)
 	stop()
 	require.NoError(s.t, <-ended)
 	return box

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/dbtest"
@@ -67,7 +68,7 @@ func TestAnOutageOfRedisHoldsNobodyUpAndLeavesNoGapBehind(t *testing.T) {
 	for i := range 2000 { // more than a batch
 		start := time.Now()
 		a.send(t, "a", "user:ana", "live", i)
-		require.Less(t, time.Since(start), time.Second)
+		require.Less(t, time.Since(start), redisWait/2, "it does not wait for Redis")
 		require.Equal(t, `"live" `+strconv.Itoa(i), v.next())
 	}
 	_ = v.ws.Close()
@@ -109,6 +110,7 @@ func TestWhoMissedWhatRedisDidNotTakeIsNotRestored(t *testing.T) {
 	a.store.mu.Lock()
 	require.LessOrEqual(t, a.store.bytes, 10_000+2*batchBytes)
 	a.store.mu.Unlock()
+	require.Positive(t, a.store.waiting(t), "it shows at once, not when Redis has answered")
 	thaw()
 	a.store.flushed(t)
 	require.Eventually(t, func() bool {
@@ -121,6 +123,17 @@ func TestWhoMissedWhatRedisDidNotTakeIsNotRestored(t *testing.T) {
 		require.Equal(t, want, who.recovered, who.token)
 	}
 	require.Equal(t, 1, b.results(t)["missed"])
+	require.Zero(t, a.store.waiting(t))
+}
+
+// waiting is the metric of the bytes that wait for Redis.
+func (s *Store) waiting(t *testing.T) float64 {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	require.NoError(t, reg.Register(s.opts.Metrics.queued))
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	return families[0].GetMetric()[0].GetGauge().GetValue()
 }
 
 func TestWhatRedisLostIsNoticed(t *testing.T) {
@@ -196,7 +209,7 @@ func TestWhereTooManyGroupsLackSomethingNobodyIsRestoredFromBefore(t *testing.T)
 func TestEventsGoWithTheirTime(t *testing.T) {
 	t.Parallel()
 	addr := dbtest.Redis(t)
-	s, _ := run(t, addr, Options{Time: 200 * time.Millisecond})
+	s, _ := run(t, addr, Options{Time: 2 * time.Second})
 	publish := func(seq uint64) {
 		s.Publish(&sio.SharedEvent{Group: "a", Seq: seq, N: seq, Packets: []*engineio.Packet{engineio.NewText("text")}})
 		s.flushed(t)

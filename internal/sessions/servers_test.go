@@ -23,7 +23,7 @@ func TestNothingIsLostOrDoubledOrReorderedOverServers(t *testing.T) {
 	recovery := sio.Recovery{Events: 4 * senders * each, Bytes: 64 << 20}
 	var servers []*server
 	for range 3 {
-		servers = append(servers, serve(t, addr, recovery, Options{Bytes: 64 << 20, Wait: patience}))
+		servers = append(servers, serve(t, addr, recovery, Options{Bytes: 64 << 20}))
 	}
 	v := travel(t, servers[0], "ana:a")
 	servers[0].store.flushed(t) // from here on
@@ -280,8 +280,7 @@ func TestAWholeTenantComesBackAtOnceAfterARestart(t *testing.T) {
 	t.Parallel()
 	const clients = 300
 	addr := dbtest.Redis(t)
-	o := Options{Wait: patience}
-	a := serve(t, addr, sio.Recovery{}, o)
+	a := serve(t, addr, sio.Recovery{}, Options{})
 	all := make([]*traveller, clients)
 	for i := range all {
 		all[i] = travel(t, a, fmt.Sprintf("u%d:a", i))
@@ -295,7 +294,7 @@ func TestAWholeTenantComesBackAtOnceAfterARestart(t *testing.T) {
 		}
 	}
 	a.stop()
-	b := serve(t, addr, sio.Recovery{}, o)
+	b := serve(t, addr, sio.Recovery{}, Options{})
 	b.send(t, "a", "group:a", "new")
 	start := time.Now()
 	var back sync.WaitGroup

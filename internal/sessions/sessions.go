@@ -128,6 +128,7 @@ func (s *Store) Publish(e *sio.SharedEvent) {
 	s.events = append(s.events, e)
 	s.queued++
 	s.bytes += size
+	s.opts.Metrics.queued.Set(float64(s.bytes))
 	s.mu.Unlock()
 	s.hurry()
 }

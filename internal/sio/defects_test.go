@@ -24,6 +24,9 @@ type scenario func(url string) string
 
 const processDied = "the process died"
 
+// defectWait is how long a scenario waits for what only a defect keeps from it: on the bare library it passes.
+const defectWait = 10 * time.Second
+
 func died(url string) string {
 	if _, ok := stats(url); !ok {
 		return processDied
@@ -196,7 +199,7 @@ func defect04(url string) string {
 	}()
 	got := 0
 	for got < 2*n {
-		if _, _, err := l.read(5 * time.Second); err != nil {
+		if _, _, err := l.read(defectWait); err != nil {
 			return fmt.Sprintf("%d of %d packets arrived", got, 2*n)
 		}
 		got++
@@ -243,7 +246,7 @@ func defect06(url string) string {
 		if ws.WriteMessage(websocket.TextMessage, []byte("40")) != nil {
 			return false
 		}
-		_ = ws.SetReadDeadline(time.Now().Add(8 * time.Second))
+		_ = ws.SetReadDeadline(time.Now().Add(wait))
 		for {
 			_, data, err := ws.ReadMessage()
 			if err != nil {
@@ -343,7 +346,7 @@ func defect09large(url string) string {
 		return err.Error()
 	}
 	_ = l.write(`22["echo"]`, nil)
-	text, _, err := l.read(5 * time.Second)
+	text, _, err := l.read(defectWait)
 	if text != "31[70000]" {
 		return fmt.Sprintf("answered ok, and then %q, %v", text, err)
 	}
@@ -408,7 +411,7 @@ func defect11(url string) string {
 			return ""
 		}
 	}
-	if _, _, err := l.read(2 * time.Second); err != errGone { //nolint:errorlint // a bare value of this file
+	if _, _, err := l.read(defectWait); err != errGone { //nolint:errorlint // a bare value of this file
 		return "30 attachments of 900 KB were taken, more are waited for"
 	}
 	return ""
@@ -425,7 +428,7 @@ func defect12(url string) string {
 		_ = ws.WriteMessage(websocket.TextMessage, []byte("40"))
 		return ws.Close() == nil
 	})
-	a, gone := within(url, 10*time.Second, func(a *appState) bool { return a.Members == 0 && a.Sockets == 0 })
+	a, gone := within(url, defectWait, func(a *appState) bool { return a.Members == 0 && a.Sockets == 0 })
 	if !gone {
 		return fmt.Sprintf("%d ghosts in the room, %d without disconnect; %s", a.Members, a.Sockets, died(url))
 	}
@@ -465,7 +468,7 @@ func defect14(url string) string {
 		_ = l.write("1", nil)
 		return l.ws.Close() == nil
 	})
-	a, _ := within(url, 5*time.Second, func(a *appState) bool {
+	a, _ := within(url, defectWait, func(a *appState) bool {
 		for _, id := range ids {
 			if len(a.Left[id]) == 0 {
 				return false
@@ -512,7 +515,7 @@ func defect16(url string) string {
 		return err.Error()
 	}
 	_ = resp.Body.Close()
-	a, closed := within(url, 3*time.Second, func(a *appState) bool { return len(a.Left[id]) > 0 })
+	a, closed := within(url, defectWait, func(a *appState) bool { return len(a.Left[id]) > 0 })
 	if !closed {
 		return fmt.Sprintf("the client is kept, with %d MB of heap", a.Heap>>20)
 	}
@@ -527,7 +530,7 @@ func defect17(url string) string {
 	}
 	defer l.close()
 	_ = l.write("0", nil)
-	if text, _, _ := l.read(5 * time.Second); !strings.HasPrefix(text, `0{"sid":`) {
+	if text, _, _ := l.read(defectWait); !strings.HasPrefix(text, `0{"sid":`) {
 		return fmt.Sprintf("got %q; %s", text, died(url))
 	}
 	return ""

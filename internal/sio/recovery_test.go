@@ -20,11 +20,13 @@ import (
 // person is the data of the sockets here: user and group stand before and behind the colon of the token.
 type person struct{ user, group string }
 
-// clock is one that tests move.
+// clock is one that tests move, and nothing else.
 type clock struct{ ahead atomic.Int64 }
 
-func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) now() time.Time          { return begun.Add(time.Duration(c.ahead.Load())) }
 func (c *clock) forward(d time.Duration) { c.ahead.Add(int64(d)) }
+
+var begun = time.Now()
 
 // recovering serves with recovery; every socket joins "all" and the room of its group, but a recovered one joins nothing.
 func recovering(t *testing.T, o Options) *rig {

@@ -152,7 +152,7 @@ func TestMessage(t *testing.T) {
 		c, _ := s.openWS()
 		pong := make(chan string, 1)
 		c.SetPongHandler(func(data string) error { pong <- data; return nil })
-		require.NoError(t, c.WriteControl(websocket.PingMessage, []byte("are you there"), time.Now().Add(time.Second)))
+		require.NoError(t, c.WriteControl(websocket.PingMessage, []byte("are you there"), time.Now().Add(patience)))
 		write(t, c, "4x")
 		require.Equal(t, "4x", readData(t, c))
 		require.Equal(t, "are you there", <-pong)
@@ -278,7 +278,7 @@ func TestHeartbeat(t *testing.T) {
 		t.Parallel()
 		s := serve(t, quick())
 		sid := s.openPolling()
-		for range 3 {
+		for range beats {
 			require.Equal(t, "2", s.get(sid).body)
 			require.Equal(t, http.StatusOK, s.post(sid, "3").status)
 		}
@@ -295,7 +295,7 @@ func TestHeartbeat(t *testing.T) {
 		t.Parallel()
 		s := serve(t, quick())
 		c, _ := s.openWS()
-		for range 3 {
+		for range beats {
 			require.Equal(t, "2", read(t, c))
 			write(t, c, "3")
 		}
@@ -362,7 +362,7 @@ func TestClose(t *testing.T) {
 		t.Parallel()
 		s := serve(t, engineio.Options{})
 		c, _ := s.openWS()
-		require.NoError(t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second)))
+		require.NoError(t, c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(patience)))
 		closes(t, c)
 		s.h.closed(t, "client")
 	})
@@ -471,7 +471,7 @@ func TestUpgrade(t *testing.T) {
 	} {
 		t.Run("abandoned "+name+": polling goes on, and another try succeeds", func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, engineio.Options{UpgradeTimeout: 200 * time.Millisecond})
+			s := serve(t, engineio.Options{UpgradeTimeout: 3 * time.Second}) // in which the others have to upgrade
 			sid := s.openPolling()
 			abandon(t, s, sid)
 			require.Equal(t, "ok", s.post(sid, "4still here").body)

@@ -369,7 +369,13 @@ func TestWhatWasQueuedBeforeACloseArrivesOverAnUpgradeThatIsUnderWay(t *testing.
 
 func TestAThousandConnectionsThatVanishAtOnceLeaveNothing(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // runs after the server's own clean-up
+	t.Cleanup(func() { // runs after the server's own clean-up
+		left := goleak.Find(before)
+		for end := time.Now().Add(patience); left != nil && time.Now().Before(end); left = goleak.Find(before) {
+			continue // it has waited for less than half a second
+		}
+		require.NoError(t, left)
+	})
 	s := serve(t, engineio.Options{})
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 100)

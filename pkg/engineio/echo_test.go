@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait; nothing is expected to take nearly as long.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // echo is a Handler that sends back what it gets and records what happened.
 type echo struct {
@@ -148,10 +148,13 @@ type reply struct {
 	header http.Header
 }
 
-// quick are short heartbeats for tests that wait for one.
+// quick are short heartbeats for tests that wait for one. A client on a busy machine has the time to answer.
 func quick() engineio.Options {
-	return engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond}
+	return engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 3 * time.Second}
 }
+
+// beats are so many that without pongs the session would have ended meanwhile.
+const beats = 12
 
 func (s *server) request(method, query, body string, header ...string) reply {
 	s.t.Helper()

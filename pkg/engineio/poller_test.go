@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestAnIdleWebSocketHasNoGoroutineAndIsHeardAllTheSame(t *testing.T) {
 	for i := range clients {
 		clients[i], _ = s.openWS()
 	}
-	require.Eventually(t, func() bool { return readersOf() == 0 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return readersOf() == 0 }, patience, 30*time.Millisecond)
 	for round := range 3 {
 		for i, c := range clients {
 			write(t, c, fmt.Sprint("4", round, "/", i))
@@ -36,7 +37,7 @@ func TestAnIdleWebSocketHasNoGoroutineAndIsHeardAllTheSame(t *testing.T) {
 			require.Equal(t, fmt.Sprint("4", round, "/", i), readData(t, c))
 		}
 	}
-	require.Eventually(t, func() bool { return readersOf() == 0 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return readersOf() == 0 }, patience, 30*time.Millisecond)
 }
 
 // Not parallel, as above.
@@ -48,7 +49,7 @@ func TestAClientInTheMiddleOfAFrameHoldsUpNobody(t *testing.T) {
 		_, err := c.NetConn().Write([]byte{0x81, 0xfe}) // a length is to follow
 		require.NoError(t, err)
 	}
-	require.Eventually(t, func() bool { return readersOf() == stuck }, patience, patience/1000)
+	require.Eventually(t, func() bool { return readersOf() == stuck }, patience, 30*time.Millisecond)
 	c, _ := s.openWS()
 	for i := range 100 {
 		write(t, c, fmt.Sprint("4", i))

@@ -39,7 +39,7 @@ async function stats() {
 
 // until asks again and again, for what the server tells by no event.
 async function until(what, ok) {
-  for (const end = Date.now() + 30000; !(await ok()); await new Promise((r) => setTimeout(r, 50))) {
+  for (const end = Date.now() + 60000; !(await ok()); await new Promise((r) => setTimeout(r, 50))) {
     check(Date.now() < end, `waited in vain for ${what}`)
   }
 }
@@ -48,7 +48,7 @@ async function until(what, ok) {
 async function signIn(user, viewport = { width: 1280, height: 800 }) {
   const context = await browser.newContext({ viewport, reducedMotion: 'reduce' })
   const page = await context.newPage()
-  page.setDefaultTimeout(20000)
+  page.setDefaultTimeout(60000)
   await page.goto(`${APP}/login`)
   await page.getByLabel('Correo').fill(`${user}@demo.citaplanner.example`)
   await page.getByLabel('Contraseña').fill('demo1234')
@@ -164,7 +164,7 @@ async function loads() {
         const message = `Carga ${n} de ${user}`
         await emit('notification', { tenantId: tenant, userId: user, type: 'payment:received', message })
         try {
-          await toast(page, message).waitFor({ timeout: 8000 })
+          await toast(page, message).waitFor({ timeout: 30000 })
           shown++
         } catch {
           missed.push(message)

@@ -52,7 +52,7 @@ const ops = {
   emit({ id, event, args, ack }) {
     const socket = sockets.get(id)
     if (ack === undefined) return socket.emit(event, ...args)
-    socket.timeout(10000).emit(event, ...args, (error, ...answer) => say({ id, type: 'ack', ack, args: answer, error: error && error.message }))
+    socket.timeout(60000).emit(event, ...args, (error, ...answer) => say({ id, type: 'ack', ack, args: answer, error: error && error.message }))
   },
   close({ id }) { sockets.get(id).disconnect() },
   connect({ id }) { sockets.get(id).connect() },
