@@ -12,6 +12,7 @@ import (
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
 	"github.com/citaplanner/realtime/pkg/engineio"
@@ -81,7 +82,14 @@ func (h *Hub) connected(s *sio.Socket) {
 		}
 	}
 	ses.before = nil
-	h.returned(ses, s.Recovered() && !s.Doubtful()) // else the inbox makes good what a crash took; what came is dropped by its id
+	how := returning.Anew
+	switch {
+	case s.Doubtful(): // the inbox makes good what a crash took; what came is dropped by its id
+		how = returning.Doubtful
+	case s.Recovered():
+		how = returning.Recovered
+	}
+	h.returned(ses, how)
 	h.watchExpiry(ses, now)
 	h.opts.Metrics.sockets.Inc()
 	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))
@@ -170,12 +178,12 @@ func (h *Hub) resume(ses *session) {
 	}
 }
 
-// returned tells a socket that joined what its user has missed. recovered: Socket.IO's connection state recovery has done so.
-func (h *Hub) returned(ses *session, recovered bool) {
+// returned tells a socket that joined what its user has missed.
+func (h *Hub) returned(ses *session, how returning.Coming) {
 	if h.deps.Returns == nil {
 		return
 	}
-	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), recovered) {
+	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), how) {
 		h.emit(ses, e.Name, e.Payload)
 	}
 }

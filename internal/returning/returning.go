@@ -90,6 +90,8 @@ type arrival struct {
 	came  time.Time
 	due   time.Time // when to look
 	beat  time.Time // of another node, when first looked: it may have the user; zero: none
+
+	crashed bool // was here before a server crashed
 }
 
 // New returns a service.
@@ -123,22 +125,34 @@ func New(st *store.Store, b Broadcaster, p Payload, o Options) *Service {
 		here: map[store.Person]store.Owner{}, waiting: map[store.Person]*arrival{}, left: map[store.Person]store.Seen{}, told: told{of: map[store.Person]*telling{}}}
 }
 
+// Coming is how a socket came.
+type Coming int
+
+const (
+	// Anew is a socket without a past.
+	Anew Coming = iota
+	// Recovered is one that Socket.IO's connection state recovery gave what it missed: its user was not away.
+	Recovered
+	// Doubtful is a recovered one whose server crashed: its user was here until then, whether that was noted or not, and what
+	// the server sent last may be lost.
+	Doubtful
+)
+
 // Joined hears of a socket that can be sent to by now. It returns what the socket still has to get: what the user's others
-// got a moment ago. recovered says that Socket.IO's connection state recovery gave it what it missed: then the user was not
-// away.
-func (s *Service) Joined(u store.Owner, recovered bool) []Event {
+// got a moment ago.
+func (s *Service) Joined(u store.Owner, how Coming) []Event {
 	p, now := store.Person{TenantID: u.TenantID, UserID: u.ID}, s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.here[p]; known {
-		if recovered {
+		if how == Recovered {
 			return nil
 		}
 		return s.told.to(p, now)
 	}
 	s.here[p] = u
-	if !recovered {
-		s.waiting[p] = &arrival{owner: u, came: now, due: now}
+	if how != Recovered {
+		s.waiting[p] = &arrival{owner: u, came: now, due: now, crashed: how == Doubtful}
 		s.hurry()
 	}
 	return nil

@@ -137,7 +137,7 @@ func (s *scene) advance(d time.Duration) { s.ns.Add(int64(d)) }
 // comes is a socket of the admin, and what the node then sends.
 func (s *scene) comes() []string {
 	s.t.Helper()
-	require.Empty(s.t, s.Joined(s.u, false))
+	require.Empty(s.t, s.Joined(s.u, Anew))
 	return s.looks()
 }
 
@@ -189,11 +189,11 @@ func TestWhoComesBackIsToldOnceWhatCameMeanwhile(t *testing.T) {
 		s.leaves()
 		s.notes("n1", "n2")
 		require.Equal(t, s.news("n1", "n2"), s.comes())
-		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh}, lines(s.Joined(s.u, false)),
+		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh}, lines(s.Joined(s.u, Anew)),
 			"another socket of the same tab, a little later")
-		require.Empty(t, s.Joined(s.u, true), "one that was recovered")
+		require.Empty(t, s.Joined(s.u, Recovered), "one that was recovered")
 		s.advance(tabTime + time.Millisecond)
-		require.Empty(t, s.Joined(s.u, false), "another tab")
+		require.Empty(t, s.Joined(s.u, Anew), "another tab")
 		require.Empty(t, s.looks())
 
 		s.leaves()
@@ -241,7 +241,7 @@ func TestARecoveredSocketMeansThatTheUserWasNotAway(t *testing.T) {
 		s.comes()
 		s.leaves()
 		s.notes("n1")
-		require.Empty(t, s.Joined(s.u, true))
+		require.Empty(t, s.Joined(s.u, Recovered))
 		require.Empty(t, s.looks())
 		require.Empty(t, s.comes())
 	})
@@ -264,7 +264,7 @@ func TestAnAbsenceGoesOnUntilSomebodyCouldBeTold(t *testing.T) {
 		s.advance(time.Minute)
 		left := s.now()
 		s.notes("n3", "n4", "n5")
-		s.Joined(s.u, false)
+		s.Joined(s.u, Anew)
 		s.Left(s.u.TenantID, s.u.ID, left, false)
 		require.Equal(t, s.news("n3", "n4", "n5"), s.looks())
 	})
@@ -290,6 +290,16 @@ func TestAfterACrashTheLastBeatCounts(t *testing.T) {
 		s.beat(t.Context())
 		s.notes("n1")
 		require.Equal(t, s.news("n1"), s.node("one").comes(), "the same node again, at once")
+	})
+}
+
+func TestWhoseFirstServerCrashedBeforeItNotedThemIsNotNew(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		s.notes("old")
+		s.advance(time.Minute)
+		s.notes("n1") // lost by the server that crashed
+		require.Empty(t, s.Joined(s.u, Doubtful))
+		require.Equal(t, s.news("n1"), s.looks())
 	})
 }
 
@@ -319,7 +329,7 @@ func TestAReloadThatAnotherNodeAnswersIsNoAbsence(t *testing.T) {
 		s.out.away[s.u.ID] = true
 		two := s.node("two")
 		s.advance(time.Second)
-		require.Empty(t, two.Joined(s.u, false))
+		require.Empty(t, two.Joined(s.u, Anew))
 		s.advance(grace)
 		s.Left(s.u.TenantID, s.u.ID, left, false)
 		s.looks()
@@ -337,7 +347,7 @@ func TestOfTwoNodesThatSeeOneComeBackOneTells(t *testing.T) {
 		nodes := []*scene{s.node("two"), s.node("three"), s.node("four")}
 		var wg sync.WaitGroup
 		for _, n := range nodes {
-			n.Joined(s.u, false)
+			n.Joined(s.u, Anew)
 			wg.Go(func() { n.pass(t.Context()) })
 		}
 		wg.Wait()
@@ -353,7 +363,7 @@ func TestManyWhoComeBackAtOnceAreAFewStatements(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		come := func() {
 			for i := range 2 * batch {
-				s.Joined(store.Owner{TenantID: s.u.TenantID, ID: fmt.Sprint("user-", i)}, false)
+				s.Joined(store.Owner{TenantID: s.u.TenantID, ID: fmt.Sprint("user-", i)}, Anew)
 			}
 		}
 		come()
@@ -375,7 +385,7 @@ func TestWhatFailsIsTriedAgainOrCounted(t *testing.T) {
 		s.comes()
 		s.leaves()
 		s.notes("n1")
-		s.Joined(s.u, false)
+		s.Joined(s.u, Anew)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		rename := func(from, to string) {
 			require.NoError(t, s.st.InTx(ctx, func(tx *store.Store) error {

@@ -20,22 +20,20 @@ const (
 	batchTime = 2 * time.Second
 	// retryAfter is how long after a failure Redis is asked again.
 	retryAfter = time.Second
-	// flushTime bounds what is still written when the process ends.
+	// flushTime bounds when the last batch begins that is still written when the process ends.
 	flushTime = 3 * time.Second
 	// claimTime is how long a session that was claimed is nobody else's before it is saved again.
 	claimTime = 30 * time.Second
 )
 
-// Run writes and reads until ctx ends; then it writes what waits, bounded by 3 s.
+// Run writes and reads until ctx ends; then it writes what waits, bounded by 5 s.
 func (s *Store) Run(ctx context.Context) error {
 	idle := time.NewTicker(viewTime / 2)
 	defer idle.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
-			defer cancel()
-			for last.Err() == nil && s.up.Load() && s.batch(last) {
+			for end := s.opts.Now().Add(flushTime); s.opts.Now().Before(end) && s.up.Load() && s.batch(ctx); {
 			}
 			return nil
 		case <-idle.C:
@@ -74,7 +72,8 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 		}
 		// Nothing waits: see whether Redis is back, for those who come back next.
 	}
-	ctx, cancel := context.WithTimeout(ctx, batchTime)
+	// A stop does not break it off half-way: that would count as a failure of Redis, to which nothing more is then written.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
 	defer cancel()
 	start := s.opts.Now()
 	err := s.write(ctx, w)

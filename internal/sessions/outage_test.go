@@ -4,6 +4,7 @@ package sessions
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -93,6 +94,35 @@ func TestAnOutageOfRedisHoldsNobodyUpAndLeavesNoGapBehind(t *testing.T) {
 	_ = behind.ws.Close()
 	behind.travel(b)
 	require.True(t, behind.recovered, "the gap is before it came: %v", b.results(t))
+}
+
+func TestAStopInTheMiddleOfABatchLosesNothing(t *testing.T) {
+	t.Parallel()
+	addr := dbtest.Redis(t)
+	s := New(newClient(t, addr), Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var done sync.WaitGroup
+	defer done.Wait()
+	done.Go(func() { _ = s.Run(ctx) })
+	publish := func(n uint64) {
+		s.Publish(&sio.SharedEvent{Group: "g", Seq: n, N: n, All: true, Packets: []*engineio.Packet{engineio.NewText([]byte("x"))}})
+	}
+	thaw := freeze(t, s)
+	publish(1)
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.taken == 1
+	}, patience, time.Millisecond)
+	publish(2)
+	cancel()
+	thaw()
+	done.Wait()
+	n, err := s.client.XLen(context.Background(), s.streamKey("g")).Result()
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+	require.True(t, s.up.Load())
 }
 
 func TestWhoMissedWhatRedisDidNotTakeIsNotRestored(t *testing.T) {
