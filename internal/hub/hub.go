@@ -91,8 +91,8 @@ type Hub struct {
 	stopping       atomic.Bool
 
 	mu      sync.Mutex
-	sockets map[string]*session            // by socket id
-	users   map[string]map[string]*session // by user id, then socket id
+	sockets map[string]*session   // by socket id
+	users   map[string][]*session // by user id; nearly all have one
 }
 
 // session is a signed-in socket.
@@ -129,7 +129,7 @@ func New(d Deps, o Options) (*Hub, error) {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	h := &Hub{deps: d, opts: o, arrivals: newArrivals(), sockets: map[string]*session{}, users: map[string]map[string]*session{}}
+	h := &Hub{deps: d, opts: o, arrivals: newArrivals(), sockets: map[string]*session{}, users: map[string][]*session{}}
 	h.pacer = newPacer(o.Fanout, o.FanoutQueue, o.Now, o.Metrics)
 	h.presence = presence.New(h, presence.Options{Grace: o.Grace, Now: o.Now, Gone: h.gone})
 	so := o.Socket

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -262,18 +261,14 @@ func (h *Hub) socketsOf(userID string) int {
 func (h *Hub) sessionsOf(userID string) []*session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Collect(maps.Values(h.users[userID]))
+	return slices.Clone(h.users[userID])
 }
 
 func (h *Hub) add(ses *session) {
-	id, user := ses.socket.ID(), ses.user.ID
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sockets[id] = ses
-	if h.users[user] == nil {
-		h.users[user] = map[string]*session{}
-	}
-	h.users[user][id] = ses
+	h.sockets[ses.socket.ID()] = ses
+	h.users[ses.user.ID] = append(h.users[ses.user.ID], ses)
 }
 
 func (h *Hub) remove(socketID string) *session {
@@ -284,10 +279,11 @@ func (h *Hub) remove(socketID string) *session {
 		return nil
 	}
 	delete(h.sockets, socketID)
-	if of := h.users[ses.user.ID]; len(of) == 1 {
+	of := h.users[ses.user.ID]
+	if len(of) == 1 {
 		delete(h.users, ses.user.ID)
-	} else {
-		delete(of, socketID)
+		return ses
 	}
+	h.users[ses.user.ID] = slices.DeleteFunc(of, func(other *session) bool { return other == ses })
 	return ses
 }

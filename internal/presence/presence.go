@@ -54,7 +54,7 @@ type tenant struct {
 }
 
 type user struct {
-	sockets map[string]struct{}
+	sockets int                     // that the user has
 	status  contract.PresenceStatus // what any of the user's sockets said last
 	since   time.Time               // when status began
 	left    time.Time               // when a socket was last known to be there, of those that are gone
@@ -99,7 +99,7 @@ func (p *Presence) Join(m Member) {
 	}
 	u, known := t.users[m.UserID]
 	if !known {
-		u = &user{sockets: map[string]struct{}{}, since: now, status: contract.StatusOnline}
+		u = &user{since: now, status: contract.StatusOnline}
 		t.users[m.UserID] = u
 	}
 	if u.leave != nil { // back within the grace: nobody heard that the user was gone
@@ -108,7 +108,7 @@ func (p *Presence) Join(m Member) {
 		}
 		u.leave = nil
 	}
-	u.sockets[m.SocketID] = struct{}{}
+	u.sockets++
 	state := t.state()
 	p.mu.Unlock()
 
@@ -143,12 +143,12 @@ func (p *Presence) Lost(socketID string, heard time.Time) (editing []string) {
 	}
 	sort.Strings(stopped)
 	u := t.users[m.UserID]
-	delete(u.sockets, socketID)
+	u.sockets--
 	if heard.After(u.left) {
 		u.left = heard
 	}
 	left := u.left
-	gone := len(u.sockets) == 0
+	gone := u.sockets == 0
 	if gone && p.opts.Grace > 0 && !p.closed {
 		p.leaving.Add(1)
 		u.leave = time.AfterFunc(p.opts.Grace, func() { p.leaveNow(m.TenantID, m.UserID) })
@@ -179,7 +179,7 @@ func (p *Presence) leaveNow(tenantID, userID string) {
 	if t != nil {
 		u = t.users[userID]
 	}
-	if u == nil || u.leave == nil || len(u.sockets) > 0 { // came back while this was waiting for the lock
+	if u == nil || u.leave == nil || u.sockets > 0 { // came back while this was waiting for the lock
 		p.mu.Unlock()
 		return
 	}
@@ -253,7 +253,7 @@ func (p *Presence) Stop(ctx context.Context) error {
 	for tenantID, t := range p.tenants {
 		for userID, u := range t.users {
 			left := u.left
-			if len(u.sockets) > 0 {
+			if u.sockets > 0 {
 				left = now
 			}
 			all = append(all, gone{tenantID, userID, left})
@@ -286,7 +286,7 @@ func (p *Presence) Users() []string {
 	var out []string
 	for _, t := range p.tenants {
 		for id, u := range t.users {
-			if len(u.sockets) > 0 {
+			if u.sockets > 0 {
 				out = append(out, id)
 			}
 		}
@@ -301,7 +301,7 @@ func (p *Presence) TenantUsers(tenantID string) []string {
 	out := []string{}
 	if t := p.tenants[tenantID]; t != nil {
 		for id, u := range t.users {
-			if len(u.sockets) > 0 {
+			if u.sockets > 0 {
 				out = append(out, id)
 			}
 		}
@@ -314,7 +314,7 @@ func (p *Presence) TenantUsers(tenantID string) []string {
 func (t *tenant) state() []contract.PresentUser {
 	out := make([]contract.PresentUser, 0, len(t.users))
 	for id, u := range t.users {
-		if len(u.sockets) > 0 {
+		if u.sockets > 0 {
 			out = append(out, contract.PresentUser{UserID: id, Status: u.status, Since: contract.At(u.since)})
 		}
 	}

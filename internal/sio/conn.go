@@ -36,7 +36,7 @@ type conn struct {
 
 	opened   any         // OnOpen's, as long as the engine keeps the handshake
 	arrived  func()      // OnOpen's, until it ran; may be nil
-	timer    *time.Timer // runs while no namespace is joined
+	timer    *time.Timer // runs while no namespace is joined; nil otherwise
 	connects int         // CONNECT packets in the minute that began at window
 	window   time.Time
 }
@@ -50,7 +50,7 @@ type departure struct {
 func newConn(s *Server, ec *engineio.Conn) *conn {
 	c := &conn{srv: s, eng: ec, ready: make(chan struct{}, 1)}
 	c.dec.bounds = bounds{s.opts.MaxAttachments, s.opts.MaxBinary, s.opts.MaxDepth, s.opts.MaxEventName}
-	c.timer = time.AfterFunc(s.opts.ConnectTimeout, func() { ec.Do(c.expire) })
+	c.wait()
 	c.guard("OnOpen", func() { c.opened, c.arrived = s.opts.OnOpen(ec) })
 	return c
 }
@@ -182,7 +182,7 @@ func (c *conn) settle() {
 			c.srv.recovery.left(s.line, s.space.rooms.standIn(s))
 		}
 		if len(c.joined) == 0 && !c.leaving && !c.closed {
-			c.timer.Reset(c.srv.opts.ConnectTimeout)
+			c.wait()
 		}
 	}
 	c.gone = nil
@@ -205,9 +205,22 @@ func (c *conn) expire() {
 	}
 }
 
+// wait gives the client ConnectTimeout to join a namespace.
+func (c *conn) wait() {
+	c.waitNoMore()
+	c.timer = time.AfterFunc(c.srv.opts.ConnectTimeout, func() { c.eng.Do(c.expire) })
+}
+
+func (c *conn) waitNoMore() {
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil // for as long as it is connected, for ever mostly, it would be memory
+	}
+}
+
 // end is the last step.
 func (c *conn) end(reason engineio.CloseReason) {
-	c.timer.Stop()
+	c.waitNoMore()
 	c.arrive()
 	c.lost = !c.leaving && (returning[reason.Code] || reason == engineio.CloseShutdown && c.srv.recovery.outlives())
 	c.leaving, c.closed = true, true

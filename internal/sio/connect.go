@@ -202,7 +202,8 @@ func (s *Server) connected(args ...any) {
 
 // join makes the socket one that can be sent to, and tells of it.
 func (c *conn) join(s *Socket) {
-	c.timer.Stop()
+	c.waitNoMore()
+	*s.lib.Handshake() = socket.Handshake{} // nothing reads it, and its maps would be there for as long as the socket
 	c.joined = append(c.joined, s)
 	s.connected.Store(true)
 	if s.line != nil {
