@@ -353,10 +353,13 @@ func TestTheFirstListWaitsForThePagesOwnSockets(t *testing.T) {
 	call("GET", "/api/notifications/stats", "") // a round trip later the list still waits
 	require.Empty(t, answered)
 	connected := time.Now()
-	require.Equal(t, "ok", s.do("POST", "/api/socket?EIO=4&transport=polling&sid="+handshake.SID, "40{}").body)
+	session := "/api/socket?EIO=4&transport=polling&sid=" + handshake.SID
+	require.Equal(t, "ok", s.do("POST", session, "40{}").body)
+	require.Contains(t, s.do("GET", session, "").body, `40{"sid":`) // the page knows of its socket when it has this
 	select {
 	case at := <-answered:
 		require.True(t, at.After(connected))
+		require.Less(t, at.Sub(connected), 30*time.Second, "else the session's end was what ended the wait")
 	case <-time.After(patience):
 		t.Fatal("the list was not answered when the socket had connected")
 	}
