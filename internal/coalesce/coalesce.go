@@ -18,16 +18,17 @@ type Result[A any] struct {
 	Err    error
 }
 
+// patience is how long a question waits for the calls under way before it is one more call's.
+const patience = 20 * time.Millisecond
+
 // Group is safe for use by many goroutines. A lone question never waits for a time to pass.
 type Group[Q, A any] struct {
 	// Run answers questions, in their order; it may be called by AtOnce goroutines. What it leaves unanswered is an error.
 	// Its context is not that of any one caller: it never ends by itself.
 	Run func(ctx context.Context, questions []Q) []Result[A]
-	// AtOnce is how many calls of Run are under way at most; 0 is 1.
+	// AtOnce is how many calls of Run are under way at most; 0 is 1. There is one at a time, as few large ones cost less than
+	// many small ones, and one more for who has waited for patience: one that hangs does not hold up everybody.
 	AtOnce int
-	// Patience is how long a question waits for the calls under way before it is one more call's; 0 is not at all. With it
-	// there is one call at a time, and the others are for when that one hangs: few large calls cost less than many small ones.
-	Patience time.Duration
 	// Most is how many questions one call gets; 0 is 100.
 	Most int
 
@@ -47,18 +48,18 @@ func (g *Group[Q, A]) Do(ctx context.Context, ask Q) (A, error) {
 	q := &question[Q, A]{ask: ask, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, q)
-	mine := g.running == 0 || g.Patience <= 0 && g.running < g.AtOnce
+	mine := g.running == 0
+	impatient := !mine && g.running < g.AtOnce
 	if mine {
 		g.running++
 	}
-	impatient := !mine && g.Patience > 0 && g.running < g.AtOnce
 	g.mu.Unlock()
 	if mine {
 		g.work(context.WithoutCancel(ctx), q)
 	}
 	var long <-chan time.Time
 	if impatient {
-		timer := time.NewTimer(g.Patience)
+		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		long = timer.C
 	}

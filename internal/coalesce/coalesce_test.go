@@ -83,7 +83,7 @@ func TestWhoHasWaitedForLongIsOneMoreCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &double{gate: make(chan struct{})}
-		g := coalesce.Group[int, int]{Run: d.run, AtOnce: 2, Patience: time.Second}
+		g := coalesce.Group[int, int]{Run: d.run, AtOnce: 2}
 		var wg sync.WaitGroup
 		ask := func(n int) {
 			wg.Go(func() { _, _ = g.Do(t.Context(), n) })

@@ -42,12 +42,8 @@ type answer struct {
 	asked   uint64
 }
 
-// loadsAtOnce is how many queries for accounts are under way at most: one that takes longer than impatience does not hold up
-// everybody.
-const (
-	loadsAtOnce = 4
-	impatience  = 20 * time.Millisecond
-)
+// loadsAtOnce is how many queries for accounts are under way at most. One that hangs does not hold up everybody.
+const loadsAtOnce = 4
 
 // call is one question that any number of callers wait for. answer and err are set before done is closed.
 type call struct {
@@ -62,7 +58,7 @@ func newCache(load func(ctx context.Context, ids []string) (map[string]store.Acc
 		load: load, ttl: o.CacheTTL, size: o.CacheSize, timeout: o.LoadTimeout, now: o.Now, metrics: o.Metrics,
 		entries: map[string]entry{}, calls: map[string]*call{},
 	}
-	c.loads.Run, c.loads.AtOnce, c.loads.Patience = c.query, loadsAtOnce, impatience
+	c.loads.Run, c.loads.AtOnce = c.query, loadsAtOnce
 	return c
 }
 

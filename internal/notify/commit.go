@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/citaplanner/realtime/db/models"
 	"github.com/citaplanner/realtime/db/store"
@@ -12,13 +11,10 @@ import (
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-// Emits that come while a transaction is under way share the next one, as they share a round trip and a flush to disk (a
-// third of an emit's CPU at 8 at once, make bench). One that waits for a claim of another process does not hold up
-// everybody: after impatience there is another, up to commitsAtOnce.
-const (
-	commitsAtOnce = 4
-	impatience    = 20 * time.Millisecond
-)
+// commitsAtOnce is how many transactions of emits are under way at most. Emits that come meanwhile share the next one, as
+// they share a round trip and a flush to disk (a third of an emit's CPU at 8 at once, make bench). One that waits for a claim
+// of another process does not hold up everybody.
+const commitsAtOnce = 4
 
 // commitment is an occurrence to be committed, and what came of it.
 type commitment struct {

@@ -94,8 +94,8 @@ func New(st *store.Store, b Broadcaster, o Options) *Service {
 		o.Metrics = NewMetrics(nil)
 	}
 	s := &Service{st: st, out: b, opts: o, done: newDoneList(st.Outbox, o)}
-	s.commits.Run, s.commits.AtOnce, s.commits.Patience = s.commitAll, commitsAtOnce, impatience
-	s.members.Run, s.members.AtOnce, s.members.Patience = s.recipients, commitsAtOnce, impatience
+	s.commits.Run, s.commits.AtOnce = s.commitAll, commitsAtOnce
+	s.members.Run, s.members.AtOnce = s.recipients, commitsAtOnce
 	s.tenants.seen = map[string]time.Time{}
 	s.flights.running = map[string]*flight{}
 	return s
