@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -33,8 +34,15 @@ func detaching(t *testing.T, o engineio.Options) (s *server, handled chan struct
 	}, o), handled
 }
 
-func pollOf(sid string) string {
-	return "GET /?EIO=4&transport=polling&sid=" + sid + " HTTP/1.1\r\nHost: h\r\n\r\n"
+// waiting is detaching with a session whose poll waits.
+func waiting(t *testing.T, o engineio.Options) (s *server, sid string, nc net.Conn, r *bufio.Reader) {
+	t.Helper()
+	s, handled := detaching(t, o)
+	sid = s.openPolling()
+	<-handled
+	nc, r = s.rawDial("GET /?EIO=4&transport=polling&sid=" + sid + " HTTP/1.1\r\nHost: h\r\n\r\n")
+	<-handled
+	return s, sid, nc, r
 }
 
 func TestAPollThatIsAnsweredBehindItsHandlerIsLikeAnyOther(t *testing.T) {
@@ -58,11 +66,7 @@ func TestAPollBehindItsHandlerMayHaveALongAnswer(t *testing.T) {
 			if !reads {
 				o.WriteTimeout = 100 * time.Millisecond
 			}
-			s, handled := detaching(t, o)
-			sid := s.openPolling()
-			<-handled
-			nc, r := s.rawDial(pollOf(sid))
-			<-handled
+			s, sid, nc, r := waiting(t, o)
 			if !reads {
 				require.NoError(t, nc.(*net.TCPConn).SetReadBuffer(4<<10))
 			}
@@ -82,11 +86,7 @@ func TestAPollBehindItsHandlerMayHaveALongAnswer(t *testing.T) {
 
 func TestAClientThatLeavesItsPollIsGone(t *testing.T) {
 	t.Parallel()
-	s, handled := detaching(t, engineio.Options{})
-	sid := s.openPolling()
-	<-handled
-	nc, _ := s.rawDial(pollOf(sid))
-	<-handled
+	s, _, nc, _ := waiting(t, engineio.Options{})
 	require.NoError(t, nc.Close())
 	s.h.closed(t, "transport")
 }
@@ -104,11 +104,7 @@ func TestAPollBehindItsHandlerIsToldOfTheEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, handled := detaching(t, engineio.Options{})
-			sid := s.openPolling()
-			<-handled
-			_, r := s.rawDial(pollOf(sid))
-			<-handled
+			s, sid, _, r := waiting(t, engineio.Options{})
 			c.end(s, sid)
 			res, err := http.ReadResponse(r, nil)
 			require.NoError(t, err)
