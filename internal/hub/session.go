@@ -81,14 +81,7 @@ func (h *Hub) connected(s *sio.Socket) {
 		}
 	}
 	ses.before = nil
-	how := returning.Anew
-	switch {
-	case s.Doubtful(): // the inbox makes good what a crash took; what came is dropped by its id
-		how = returning.Doubtful
-	case s.Recovered():
-		how = returning.Recovered
-	}
-	h.returned(ses, how)
+	h.returned(ses)
 	h.watchExpiry(ses, now)
 	h.opts.Metrics.sockets.Inc()
 	h.opts.Logger.Debug("socket connected", slog.String("socket", s.ID()), slog.String("user", u.ID))
@@ -178,9 +171,16 @@ func (h *Hub) resume(ses *session) {
 }
 
 // returned tells a socket that joined what its user has missed.
-func (h *Hub) returned(ses *session, how returning.Coming) {
+func (h *Hub) returned(ses *session) {
 	if h.deps.Returns == nil {
 		return
+	}
+	how := returning.Anew
+	switch {
+	case ses.socket.Doubtful(): // the inbox makes good what a crash took; what came is dropped by its id
+		how = returning.Doubtful
+	case ses.socket.Recovered():
+		how = returning.Recovered
 	}
 	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), how) {
 		h.emit(ses, e.Name, e.Payload)
