@@ -25,6 +25,8 @@ const (
 	SeenHere    SeenState = "here"    // connected: the node says so again and again
 	SeenLeft    SeenState = "left"    // had no socket any more
 	SeenStopped SeenState = "stopped" // was connected until the node stopped
+	// SeenSupposed is of a user whose node crashed before it wrote anything, as far as another can tell: it replaces nothing.
+	SeenSupposed SeenState = "supposed"
 )
 
 // Seen is when a person was connected last, as one node saw it.
@@ -71,7 +73,8 @@ func (l *LastSeen) Write(ctx context.Context, seen []Seen) error {
 	_, err = l.s.exec(ctx, "last_seen.write", `INSERT INTO `+l.s.t("realtime.last_seen")+` AS r
 			(user_id, tenant_id, seen_at, state, node) `+source+` ORDER BY 1, 2
 		ON CONFLICT (user_id, tenant_id) DO UPDATE SET seen_at = excluded.seen_at, state = excluded.state, node = excluded.node
-		WHERE r.node = excluded.node OR r.seen_at <= excluded.seen_at OR r.seen_at > `+l.s.param("timestamp"),
+		WHERE excluded.state <> '`+string(SeenSupposed)+`'
+			AND (r.node = excluded.node OR r.seen_at <= excluded.seen_at OR r.seen_at > `+l.s.param("timestamp")+`)`,
 		string(body), l.s.now().Add(aheadAtMost))
 	if err != nil {
 		return fmt.Errorf("write who was seen: %w", err)

@@ -39,6 +39,7 @@ func TestWhoWasSeenIsRemembered(t *testing.T) {
 		ahead := at.Add(time.Hour)
 		require.Equal(t, seen("here", "two", ahead), write("here", "two", ahead))
 		require.Equal(t, seen("here", "one", at), write("here", "one", at), "a clock that was wrong shuts nothing")
+		require.Equal(t, seen("here", "one", at), write("supposed", "one", at.Add(time.Second)), "somebody knew")
 		require.NoError(t, st.LastSeen.Write(t.Context(), nil))
 	})
 }

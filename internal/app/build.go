@@ -216,7 +216,7 @@ func (a *App) newReturning(out *sender) *returning.Service {
 		node = net.JoinHostPort(host, strconv.Itoa(a.cfg.Port))
 	}
 	return returning.New(a.Store, out, notify.Replay, returning.Options{Limit: a.cfg.ReplayLimit, Grace: a.cfg.OfflineGrace,
-		Node: node, Now: a.opts.Now, Logger: a.opts.Logger, Metrics: returning.NewMetrics(a.opts.Metrics)})
+		Recovery: a.cfg.RecoveryTime, Node: node, Now: a.opts.Now, Logger: a.opts.Logger, Metrics: returning.NewMetrics(a.opts.Metrics)})
 }
 
 // newSessions makes what clients come back for over restarts and processes; nil: there is no Redis, or no recovery.

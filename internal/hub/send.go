@@ -23,6 +23,12 @@ func (h *Hub) ToUser(_ context.Context, tenantID, userID, event string, payload 
 	return h.send(tenantID, sio.Target{Rooms: []string{contract.UserRoom(userID)}}, event, payload)
 }
 
+// ToJoined is ToUser for the sockets that joined before t alone.
+func (h *Hub) ToJoined(_ context.Context, tenantID, userID string, t returning.Telling, event string, payload any) (int, error) {
+	joined := func(s *sio.Socket) bool { ses, ok := s.Data().(*session); return ok && ses.place.Before(t) }
+	return h.send(tenantID, sio.Target{Rooms: []string{contract.UserRoom(userID)}, Only: joined}, event, payload)
+}
+
 // TenantOf is the tenant under which a user's sockets signed in. It is not known of who has none, nor while a user who was
 // moved still has sockets of both.
 func (h *Hub) TenantOf(userID string) (tenantID string, ok bool) {
@@ -81,9 +87,10 @@ func (h *Hub) ToSocket(socketID, event string, payload any) {
 // send is the one way to a room. Whatever the room, a socket of another tenant is left out: a user who was moved keeps
 // the old tenant's socket for up to a minute, and tenant and user ids come from outside.
 func (h *Hub) send(tenantID string, t sio.Target, event string, payload any) (int, error) {
+	only := t.Only
 	t.Only = func(s *sio.Socket) bool {
 		ses, ok := s.Data().(*session)
-		return ok && ses.user.TenantID == tenantID
+		return ok && ses.user.TenantID == tenantID && (only == nil || only(s))
 	}
 	t.Group = tenantID
 	m, err := h.sio.Encode(t, event, payload)

@@ -122,6 +122,7 @@ func restore(before, now any) (data any, ok bool) {
 		return nil, false
 	}
 	n.before = b
+	n.place.Keep(&b.place)
 	if b.events != nil { // coming back is no way to a new limit; coming from another process is
 		n.events = b.events
 	}
@@ -182,7 +183,7 @@ func (h *Hub) returned(ses *session) {
 	case ses.socket.Recovered():
 		how = returning.Recovered
 	}
-	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), how) {
+	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), how, &ses.place) {
 		h.emit(ses, e.Name, e.Payload)
 	}
 }

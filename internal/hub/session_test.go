@@ -36,6 +36,7 @@ func TestASessionOfAnotherProcessIsRestoredToTheSameRightsAlone(t *testing.T) {
 	require.Same(t, now, data)
 	require.NotNil(t, now.events, "its limit is this process's")
 	require.Equal(t, []string{"cita"}, *now.before.editing.Load())
+	require.False(t, now.place.Before(1), "what it is told comes when it has joined")
 	for name, change := range map[string]func(*identity.User){
 		"user":   func(u *identity.User) { u.ID = "eve" },
 		"tenant": func(u *identity.User) { u.TenantID = "t2" },

@@ -135,8 +135,8 @@ func (s *Service) judge(ctx context.Context, tx *store.Store, due map[store.Pers
 	for p, a := range due {
 		row, found := rows[p]
 		v := isNew
-		if !found && a.crashed { // before it was noted, which takes no longer than a beat
-			row, found = store.Seen{Person: p, At: a.came.Add(-s.opts.Beat - beatSlack), State: store.SeenStopped}, true
+		if !found && a.crashed {
+			row, found = s.supposed(p, a), true
 		}
 		if found {
 			v = s.verdict(row, a, now)

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/citaplanner/realtime/db/models"
@@ -31,8 +32,8 @@ const (
 
 // Broadcaster is the hub.
 type Broadcaster interface {
-	// ToUser sends to the sockets of a user that signed in under that tenant.
-	ToUser(ctx context.Context, tenantID, userID, event string, payload any) (int, error)
+	// ToJoined sends to the sockets of a user that signed in under that tenant, to those whose Place is Before t alone.
+	ToJoined(ctx context.Context, tenantID, userID string, t Telling, event string, payload any) (int, error)
 	// Here reports whether the user has such a socket.
 	Here(tenantID, userID string) bool
 }
@@ -46,6 +47,19 @@ type Event struct {
 	Payload json.RawMessage
 }
 
+// Telling numbers what users are told, in order.
+type Telling uint64
+
+// Place says behind which tellings a socket joined, so that each comes to it once: with the broadcast, or from Joined. The zero
+// Place is that of a socket which has not joined.
+type Place struct{ behind atomic.Uint64 }
+
+// Before reports whether the socket had joined when that telling began: then Joined has not returned it.
+func (p *Place) Before(t Telling) bool { n := p.behind.Load(); return n != 0 && n <= uint64(t) }
+
+// Keep takes over the place of the socket that this one goes on for.
+func (p *Place) Keep(of *Place) { p.behind.Store(of.behind.Load()) }
+
 // Options of New; the zero value is usable.
 type Options struct {
 	// Limit is how many notifications are sent to who comes back, the newest; 0 is 50.
@@ -56,6 +70,8 @@ type Options struct {
 	Grace time.Duration
 	// Beat is how often those who are here are noted, so that a crash loses little; 0 is 30 s. The same on all nodes.
 	Beat time.Duration
+	// Recovery is how long a client may take to come back to its socket.
+	Recovery time.Duration
 	// Keep is how long a user who is away is remembered; 0 is 60 days, and it is MaxAge at least. PruneEvery is how often older
 	// rows are deleted; 0 is 1 h.
 	Keep, PruneEvery time.Duration
@@ -77,11 +93,12 @@ type Service struct {
 	seed    maphash.Seed // of who has which turn
 	pruned  time.Time    // when prune had its last turn; Run's
 
-	mu      sync.Mutex // guards what follows; not held while the database is asked or something is sent
-	here    map[store.Person]store.Owner
-	waiting map[store.Person]*arrival   // those of here about whom nothing is decided yet
-	left    map[store.Person]store.Seen // not written yet
-	told    told
+	mu       sync.Mutex // guards what follows; not held while the database is asked or something is sent
+	here     map[store.Person]store.Owner
+	waiting  map[store.Person]*arrival   // those of here about whom nothing is decided yet
+	left     map[store.Person]store.Seen // not written yet
+	told     told
+	tellings Telling // how many there were
 }
 
 // arrival is a user who came.
@@ -138,12 +155,13 @@ const (
 	Doubtful
 )
 
-// Joined hears of a socket that can be sent to by now. It returns what the socket still has to get: what the user's others
-// got a moment ago.
-func (s *Service) Joined(u store.Owner, how Coming) []Event {
+// Joined hears of a socket that can be sent to by now, and sets its place. It returns what the socket still has to get: what
+// the user's others got a moment ago.
+func (s *Service) Joined(u store.Owner, how Coming, place *Place) []Event {
 	p, now := store.Person{TenantID: u.TenantID, UserID: u.ID}, s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	place.behind.CompareAndSwap(0, uint64(s.tellings)+1) // one that it kept stays: what is being told may be on its way to it
 	if _, known := s.here[p]; known {
 		if how == Recovered {
 			return nil
@@ -165,21 +183,29 @@ func (s *Service) Left(tenantID, userID string, seen time.Time, stopping bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owner, known := s.here[p]
-	_, undecided := s.waiting[p]
+	a, undecided := s.waiting[p]
 	delete(s.here, p)
 	delete(s.waiting, p)
 	s.told.forget(p)
-	if known && !undecided { // else the absence goes on
+	switch {
+	case known && !undecided:
 		state := store.SeenLeft
 		if stopping {
 			state = store.SeenStopped
 		}
 		s.left[p] = store.Seen{Person: p, At: seen, State: state, Node: s.opts.Node}
+	case undecided && a.crashed: // the absence goes on, though nothing may say so yet
+		s.left[p] = s.supposed(p, a)
 	}
 	if known && back {
 		s.here[p], s.waiting[p] = owner, &arrival{owner: owner, came: now, due: now}
 	}
 	s.hurry()
+}
+
+// supposed is since when a user was here whose server crashed before it noted that, which takes no longer than a beat.
+func (s *Service) supposed(p store.Person, a *arrival) store.Seen {
+	return store.Seen{Person: p, At: a.came.Add(-s.opts.Recovery - s.opts.Beat - beatSlack), State: store.SeenSupposed, Node: s.opts.Node}
 }
 
 // hurry wakes Run.

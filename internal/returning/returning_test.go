@@ -25,10 +25,14 @@ type room struct {
 	mu   sync.Mutex
 	sent []string
 	away map[string]bool
-	busy int // how many sends are refused first
+	busy int           // how many sends are refused first
+	sees func(Telling) // each send
 }
 
-func (r *room) ToUser(_ context.Context, tenantID, userID, event string, payload any) (int, error) {
+func (r *room) ToJoined(_ context.Context, tenantID, userID string, t Telling, event string, payload any) (int, error) {
+	if r.sees != nil {
+		r.sees(t)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.busy > 0 {
@@ -111,7 +115,7 @@ func each(t *testing.T, fn func(t *testing.T, s *scene)) {
 func (s *scene) node(name string) *scene {
 	other := *s
 	other.out, other.reg = &room{away: map[string]bool{}}, prometheus.NewRegistry()
-	other.Service = New(s.st, other.out, notify.Replay, Options{Limit: 3, Grace: grace, Node: name, Now: s.now,
+	other.Service = New(s.st, other.out, notify.Replay, Options{Limit: 3, Grace: grace, Recovery: 2 * time.Minute, Node: name, Now: s.now,
 		Metrics: NewMetrics(other.reg)})
 	return &other
 }
@@ -137,7 +141,7 @@ func (s *scene) advance(d time.Duration) { s.ns.Add(int64(d)) }
 // comes is a socket of the admin, and what the node then sends.
 func (s *scene) comes() []string {
 	s.t.Helper()
-	require.Empty(s.t, s.Joined(s.u, Anew))
+	require.Empty(s.t, s.Joined(s.u, Anew, &Place{}))
 	return s.looks()
 }
 
@@ -189,11 +193,11 @@ func TestWhoComesBackIsToldOnceWhatCameMeanwhile(t *testing.T) {
 		s.leaves()
 		s.notes("n1", "n2")
 		require.Equal(t, s.news("n1", "n2"), s.comes())
-		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh}, lines(s.Joined(s.u, Anew)),
+		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh}, lines(s.Joined(s.u, Anew, &Place{})),
 			"another socket of the same tab, a little later")
-		require.Empty(t, s.Joined(s.u, Recovered), "one that was recovered")
+		require.Empty(t, s.Joined(s.u, Recovered, &Place{}), "one that was recovered")
 		s.advance(tabTime + time.Millisecond)
-		require.Empty(t, s.Joined(s.u, Anew), "another tab")
+		require.Empty(t, s.Joined(s.u, Anew, &Place{}), "another tab")
 		require.Empty(t, s.looks())
 
 		s.leaves()
@@ -204,6 +208,40 @@ func TestWhoComesBackIsToldOnceWhatCameMeanwhile(t *testing.T) {
 		require.Equal(t, s.news("n4", "n5", "n6"), s.comes(), "no more than the limit, the newest, though the tenant is busy")
 		require.EqualValues(t, 5, s.count("realtime_replayed_notifications_total", ""))
 		require.EqualValues(t, 3, s.count("realtime_returns_total", "back"))
+	})
+}
+
+func TestASocketThatJoinsWhileItsUserIsToldGetsItOnce(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		s.comes()
+		s.leaves()
+		s.notes("n1")
+		var early, late, coming, back Place
+		require.Empty(t, s.Joined(s.u, Anew, &early))
+		sends := 0
+		s.out.sees = func(telling Telling) { // nothing has been sent yet, or the notification has
+			late = Place{}
+			require.Equal(t, []string{"notification:new n1 replayed", refresh}, lines(s.Joined(s.u, Anew, &late)))
+			require.False(t, late.Before(telling), "it has it from Joined")
+			require.True(t, early.Before(telling))
+			require.False(t, coming.Before(telling), "it will have it from Joined")
+			back.Keep(&early)
+			require.Empty(t, s.Joined(s.u, Recovered, &back))
+			require.True(t, back.Before(telling), "a socket that goes on for one that waits for the rest of it")
+			sends++
+		}
+		require.Len(t, s.looks(), 2)
+		require.Equal(t, 2, sends)
+
+		s.advance(2 * time.Second)
+		s.leaves()
+		s.notes("n2")
+		var next Place
+		require.Empty(t, s.Joined(s.u, Anew, &next))
+		s.out.sees = func(telling Telling) {
+			require.True(t, next.Before(telling) && late.Before(telling), "the next time both have joined")
+		}
+		require.Len(t, s.looks(), 2)
 	})
 }
 
@@ -241,7 +279,7 @@ func TestARecoveredSocketMeansThatTheUserWasNotAway(t *testing.T) {
 		s.comes()
 		s.leaves()
 		s.notes("n1")
-		require.Empty(t, s.Joined(s.u, Recovered))
+		require.Empty(t, s.Joined(s.u, Recovered, &Place{}))
 		require.Empty(t, s.looks())
 		require.Empty(t, s.comes())
 	})
@@ -264,7 +302,7 @@ func TestAnAbsenceGoesOnUntilSomebodyCouldBeTold(t *testing.T) {
 		s.advance(time.Minute)
 		left := s.now()
 		s.notes("n3", "n4", "n5")
-		s.Joined(s.u, Anew)
+		s.Joined(s.u, Anew, &Place{})
 		s.Left(s.u.TenantID, s.u.ID, left, false)
 		require.Equal(t, s.news("n3", "n4", "n5"), s.looks())
 	})
@@ -296,10 +334,34 @@ func TestAfterACrashTheLastBeatCounts(t *testing.T) {
 func TestWhoseFirstServerCrashedBeforeItNotedThemIsNotNew(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		s.notes("old")
-		s.advance(time.Minute)
+		s.advance(2*time.Minute + 40*time.Second)
 		s.notes("n1") // lost by the server that crashed
-		require.Empty(t, s.Joined(s.u, Doubtful))
+		s.advance(2 * time.Minute)
+		require.Empty(t, s.Joined(s.u, Doubtful, &Place{}))
+		s.out.away[s.u.ID] = true // and gone again, before it was looked at
+		s.looks()
+		s.Left(s.u.TenantID, s.u.ID, s.now(), false)
+		s.looks()
+		s.advance(time.Hour)
+		s.out.away[s.u.ID] = false
+		require.Empty(t, s.Joined(s.u, Doubtful, &Place{}), "to a server that crashed once more")
+		s.Left(s.u.TenantID, s.u.ID, s.now(), false) // while the next one was coming
 		require.Equal(t, s.news("n1"), s.looks())
+	})
+}
+
+func TestADoubtfulRecoveryReplacesNothingThatWasNoted(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		s.comes()
+		s.notes("n1")
+		s.advance(2 * time.Minute)
+		one := s.node("one")
+		one.out.away[s.u.ID] = true
+		require.Empty(t, one.Joined(s.u, Doubtful, &Place{}))
+		one.Left(s.u.TenantID, s.u.ID, s.now(), false)
+		one.looks()
+		s.advance(time.Hour)
+		require.Equal(t, s.news("n1"), s.node("one").comes())
 	})
 }
 
@@ -329,7 +391,7 @@ func TestAReloadThatAnotherNodeAnswersIsNoAbsence(t *testing.T) {
 		s.out.away[s.u.ID] = true
 		two := s.node("two")
 		s.advance(time.Second)
-		require.Empty(t, two.Joined(s.u, Anew))
+		require.Empty(t, two.Joined(s.u, Anew, &Place{}))
 		s.advance(grace)
 		s.Left(s.u.TenantID, s.u.ID, left, false)
 		s.looks()
@@ -347,7 +409,7 @@ func TestOfTwoNodesThatSeeOneComeBackOneTells(t *testing.T) {
 		nodes := []*scene{s.node("two"), s.node("three"), s.node("four")}
 		var wg sync.WaitGroup
 		for _, n := range nodes {
-			n.Joined(s.u, Anew)
+			n.Joined(s.u, Anew, &Place{})
 			wg.Go(func() { n.pass(t.Context()) })
 		}
 		wg.Wait()
@@ -363,7 +425,7 @@ func TestManyWhoComeBackAtOnceAreAFewStatements(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		come := func() {
 			for i := range 2 * batch {
-				s.Joined(store.Owner{TenantID: s.u.TenantID, ID: fmt.Sprint("user-", i)}, Anew)
+				s.Joined(store.Owner{TenantID: s.u.TenantID, ID: fmt.Sprint("user-", i)}, Anew, &Place{})
 			}
 		}
 		come()
@@ -385,7 +447,7 @@ func TestWhatFailsIsTriedAgainOrCounted(t *testing.T) {
 		s.comes()
 		s.leaves()
 		s.notes("n1")
-		s.Joined(s.u, Anew)
+		s.Joined(s.u, Anew, &Place{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		rename := func(from, to string) {
 			require.NoError(t, s.st.InTx(ctx, func(tx *store.Store) error {

@@ -96,12 +96,14 @@ func (s *Service) tell(ctx context.Context, u store.Owner, rows []models.Notific
 		events = append(events, Event{contract.EventCalendarRefresh, refresh})
 	}
 	s.mu.Lock()
-	if _, here := s.here[p]; here { // first, or a socket that joins between the two would get nothing; at worst it gets all twice
+	s.tellings++
+	t := s.tellings
+	if _, here := s.here[p]; here { // what joins from here on gets it from Joined
 		s.told.remember(p, events, now)
 	}
 	s.mu.Unlock()
 	for _, e := range events {
-		if err := s.send(ctx, p, e); err != nil {
+		if err := s.send(ctx, p, t, e); err != nil {
 			s.failed(ctx, "send", err)
 		}
 	}
@@ -109,9 +111,9 @@ func (s *Service) tell(ctx context.Context, u store.Owner, rows []models.Notific
 }
 
 // send waits where the tenant's broadcasts are over their rate: a whole tenant may come back at once.
-func (s *Service) send(ctx context.Context, p store.Person, e Event) (err error) {
+func (s *Service) send(ctx context.Context, p store.Person, t Telling, e Event) (err error) {
 	for range sendTries {
-		if _, err = s.out.ToUser(ctx, p.TenantID, p.UserID, e.Name, e.Payload); contract.CodeOf(err) != contract.CodeRateLimited {
+		if _, err = s.out.ToJoined(ctx, p.TenantID, p.UserID, t, e.Name, e.Payload); contract.CodeOf(err) != contract.CodeRateLimited {
 			return err
 		}
 		select {

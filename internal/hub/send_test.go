@@ -1,0 +1,81 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/identity"
+	"github.com/citaplanner/realtime/internal/returning"
+	"github.com/citaplanner/realtime/pkg/contract"
+)
+
+// everybody signs in as Ana.
+type everybody struct{}
+
+func (everybody) Authenticate(context.Context, identity.Request) (identity.User, error) {
+	return identity.User{ID: "ana", TenantID: "t1", Role: contract.RoleAdmin}, nil
+}
+
+func (everybody) Prove(identity.Request) *identity.Proof { return nil }
+
+// joins is a returning.Service that knows of no absence, and where each socket stands.
+type joins struct {
+	*returning.Service
+	places chan *returning.Place
+}
+
+func (j joins) Joined(u store.Owner, how returning.Coming, place *returning.Place) []returning.Event {
+	defer func() { j.places <- place }()
+	return j.Service.Joined(u, how, place)
+}
+
+// connect opens a socket by polling, and returns when its CONNECT was taken.
+func connect(t *testing.T, url string) {
+	t.Helper()
+	fetch := func(method, url, body string) string {
+		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		b, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.StatusCode, string(b))
+		return string(b)
+	}
+	url += "/socket.io/?EIO=4&transport=polling"
+	var open struct{ Sid string }
+	require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(fetch(http.MethodGet, url, ""), "0")), &open))
+	fetch(http.MethodPost, url+"&sid="+open.Sid, "40")
+}
+
+func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
+	t.Parallel()
+	h, err := New(Deps{Identity: everybody{}}, Options{})
+	require.NoError(t, err)
+	places := make(chan *returning.Place, 1)
+	h.deps.Returns = joins{returning.New(nil, h, nil, returning.Options{}), places}
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	defer func() { require.NoError(t, h.Shutdown(context.Background())) }()
+
+	connect(t, srv.URL)
+	first := <-places
+	sent := func(tenant string, telling returning.Telling) int {
+		n, err := h.ToJoined(t.Context(), tenant, "ana", telling, contract.EventCalendarRefresh, json.RawMessage(`{}`))
+		require.NoError(t, err)
+		return n
+	}
+	require.True(t, first.Before(1))
+	require.Equal(t, 1, sent("t1", 1))
+	require.Zero(t, sent("t1", 0), "it joined behind that one")
+	require.Zero(t, sent("t2", 1), "another tenant's")
+}
