@@ -4,16 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/store"
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/returning"
+	"github.com/citaplanner/realtime/internal/sio"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -37,8 +40,8 @@ func (j joins) Joined(u store.Owner, how returning.Coming, place *returning.Plac
 	return j.Service.Joined(u, how, place)
 }
 
-// connect opens a socket by polling, and returns when its CONNECT was taken.
-func connect(t *testing.T, url string) {
+// connect opens a socket by polling, and returns its private id when its CONNECT was answered.
+func connect(t *testing.T, url, auth string) (pid string) {
 	t.Helper()
 	fetch := func(method, url, body string) string {
 		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -54,7 +57,11 @@ func connect(t *testing.T, url string) {
 	url += "/socket.io/?EIO=4&transport=polling"
 	var open struct{ Sid string }
 	require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(fetch(http.MethodGet, url, ""), "0")), &open))
-	fetch(http.MethodPost, url+"&sid="+open.Sid, "40")
+	fetch(http.MethodPost, url+"&sid="+open.Sid, "40"+auth)
+	first, _, _ := strings.Cut(fetch(http.MethodGet, url+"&sid="+open.Sid, ""), "\x1e")
+	var answer struct{ Pid string }
+	require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(first, "40")), &answer), first)
+	return answer.Pid
 }
 
 func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
@@ -67,7 +74,7 @@ func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
 	defer srv.Close()
 	defer func() { require.NoError(t, h.Shutdown(context.Background())) }()
 
-	connect(t, srv.URL)
+	connect(t, srv.URL, "")
 	first := <-places
 	sent := func(tenant string, telling returning.Telling) int {
 		n, err := h.ToJoined(t.Context(), tenant, "ana", telling, contract.EventCalendarRefresh, json.RawMessage(`{}`))
@@ -78,4 +85,32 @@ func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
 	require.Equal(t, 1, sent("t1", 1))
 	require.Zero(t, sent("t1", 0), "it joined behind that one")
 	require.Zero(t, sent("t2", 1), "another tenant's")
+}
+
+// comings is a returning.Service that says of each socket whether it had a place already.
+type comings struct {
+	*returning.Service
+	placed chan bool
+}
+
+func (c comings) Joined(u store.Owner, how returning.Coming, place *returning.Place) []returning.Event {
+	c.placed <- place.Before(math.MaxUint64)
+	return c.Service.Joined(u, how, place)
+}
+
+// One who kept the place would get with the broadcast what Joined returns as well.
+func TestOnlyWhoGetsItsSessionBackKeepsItsPlaceAmongTheTellings(t *testing.T) {
+	t.Parallel()
+	h, err := New(Deps{Identity: everybody{}}, Options{Socket: sio.Options{Recovery: sio.Recovery{Time: time.Minute}}})
+	require.NoError(t, err)
+	placed := make(chan bool, 1)
+	h.deps.Returns = comings{returning.New(nil, h, nil, returning.Options{}), placed}
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	defer func() { require.NoError(t, h.Shutdown(context.Background())) }()
+
+	pid := connect(t, srv.URL, "")
+	require.False(t, <-placed)
+	require.NotEqual(t, pid, connect(t, srv.URL, `{"pid":"`+pid+`","offset":"zz"}`), "it has never been sent that")
+	require.False(t, <-placed)
 }

@@ -66,6 +66,9 @@ func (h *Hub) authenticate(ctx context.Context, hs sio.Handshake) (any, *sio.Con
 func (h *Hub) connected(s *sio.Socket) {
 	ses := s.Data().(*session)
 	ses.socket = s
+	if !s.Recovered() {
+		ses.anew()
+	}
 	u := ses.user
 	now := h.opts.Now()
 	h.add(ses)
@@ -123,10 +126,19 @@ func restore(before, now any) (data any, ok bool) {
 	}
 	n.before = b
 	n.place.Keep(&b.place)
+	// Until resume it is saved so.
+	n.editing.Store(b.editing.Load())
 	if b.events != nil { // coming back is no way to a new limit; coming from another process is
 		n.events = b.events
 	}
 	return n, true
+}
+
+// anew forgets what restore took over from a session that its client did not get back: too much was missed.
+func (s *session) anew() {
+	s.before = nil
+	s.place.Keep(&returning.Place{})
+	s.editing.Store(nil)
 }
 
 // saved is a session as other processes have to know it.
@@ -162,13 +174,12 @@ func load(b []byte) (any, error) {
 
 // resume gives a recovered socket back what the page believes to be so: it says it once, and not after each connection.
 func (h *Hub) resume(ses *session) {
-	editing := ses.before.editing.Load()
-	if editing == nil {
-		return
+	if editing := ses.before.editing.Load(); editing != nil {
+		for _, id := range *editing {
+			h.presence.Edit(ses.socket.ID(), id)
+		}
 	}
-	for _, id := range *editing {
-		h.presence.Edit(ses.socket.ID(), id)
-	}
+	ses.editing.Store(nil) // from here on presence knows
 }
 
 // returned tells a socket that joined what its user has missed.

@@ -36,6 +36,9 @@ func TestASessionOfAnotherProcessIsRestoredToTheSameRightsAlone(t *testing.T) {
 	require.Same(t, now, data)
 	require.NotNil(t, now.events, "its limit is this process's")
 	require.Equal(t, []string{"cita"}, *now.before.editing.Load())
+	again, err := h.save("socket", now)
+	require.NoError(t, err)
+	require.JSONEq(t, string(live), string(again), "a crash before it is resumed loses nothing of it")
 	require.False(t, now.place.Before(1), "what it is told comes when it has joined")
 	for name, change := range map[string]func(*identity.User){
 		"user":   func(u *identity.User) { u.ID = "eve" },
