@@ -140,13 +140,16 @@ func (s *Service) dropDeleted(ctx context.Context, d *delivery) error {
 
 // Events reads a delivery row for internal/outbox, which keeps it for sockets that join a little later: the function
 // returned yields, in order, the events that a socket of that user and role, of the delivery's tenant, would have got,
-// with the id of a notification's row, "" for other events.
+// with the id of a notification's row, "" for other events. CodeUnavailable: this very process is about to send it.
 func (s *Service) Events(body []byte) (
 	func(userID string, role contract.Role, yield func(name string, payload json.RawMessage, rowID string)), error,
 ) {
 	d, err := readDelivery(body)
 	if err != nil {
 		return nil, err
+	}
+	if s.done.begun(d.ID) {
+		return nil, contract.NewError(contract.CodeUnavailable, "the delivery is being made by the emit itself")
 	}
 	rows := make([]map[string]addressee, len(d.Notices))
 	for i, n := range d.Notices {

@@ -148,6 +148,30 @@ func TestWhatThisProcessSentIsNotSentAgainWhileItsRowIsNotDeletedYet(t *testing.
 	})
 }
 
+func TestWhatThisProcessIsSendingIsNotTheOutboxs(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		looks := 0
+		s.out.before = func(ctx context.Context, _ int) error {
+			s.clock.advance(time.Hour) // the lease is long over
+			taken, err := s.st.Outbox.TakeDue(ctx, s.clock.now(), time.Minute, 100)
+			require.NoError(t, err)
+			require.Len(t, taken, 1)
+			_, err = s.Events(taken[0].Body)
+			require.Equal(t, contract.CodeUnavailable, contract.CodeOf(err), "later, where it is still there")
+			looks++
+			return nil
+		}
+		s.created(s.a.Appointment)
+		require.Equal(t, 2, looks)
+		s.out.before = nil
+		_, err := s.Events([]byte(s.world.Deliveries()[0].Body))
+		require.NoError(t, err)
+		n, err := s.Deliver(t.Context(), []byte(s.world.Deliveries()[0].Body))
+		require.NoError(t, err)
+		require.Zero(t, n, "it has been sent")
+	})
+}
+
 func TestADeliveryThatCannotBeReadIsInvalid(t *testing.T) {
 	t.Parallel()
 	s := newSQLite(t)

@@ -27,14 +27,15 @@ type doneList struct {
 
 	waiting struct {
 		sync.Mutex
-		ids []string
-		set map[string]struct{} // the ids, and those that are being deleted
+		ids     []string
+		set     map[string]struct{} // the ids, and those that are being deleted
+		sending map[string]struct{} // those that are on their way to the list
 	}
 }
 
 func newDoneList(outbox *store.Outbox, o Options) *doneList {
 	d := &doneList{outbox: outbox, every: o.DoneEvery, log: o.Logger, metrics: o.Metrics, wake: make(chan struct{}, 1)}
-	d.waiting.set = map[string]struct{}{}
+	d.waiting.set, d.waiting.sending = map[string]struct{}{}, map[string]struct{}{}
 	return d
 }
 
@@ -74,6 +75,27 @@ func (d *doneList) holds(id string) bool {
 	d.waiting.Lock()
 	defer d.waiting.Unlock()
 	_, ok := d.waiting.set[id]
+	return ok
+}
+
+// begin says that this process is about to commit and send a delivery, until end is called. A commit or a machine that is slow
+// may make that last for longer than the delivery's lease.
+func (d *doneList) begin(id string) (end func()) {
+	d.waiting.Lock()
+	defer d.waiting.Unlock()
+	d.waiting.sending[id] = struct{}{}
+	return func() {
+		d.waiting.Lock()
+		defer d.waiting.Unlock()
+		delete(d.waiting.sending, id)
+	}
+}
+
+// begun reports whether this process is sending the delivery.
+func (d *doneList) begun(id string) bool {
+	d.waiting.Lock()
+	defer d.waiting.Unlock()
+	_, ok := d.waiting.sending[id]
 	return ok
 }
 

@@ -93,6 +93,9 @@ func (s *Service) emit(
 }
 
 func (s *Service) commitAndSend(ctx context.Context, metric string, o *occurrence) (contract.EmitResult, error) {
+	if !o.fleeting || attemptOf(ctx) != nil { // it may get a delivery row, which is not the outbox's meanwhile
+		defer s.done.begin(o.id)()
+	}
 	d, result, stored, err := s.commit(ctx, metric, o)
 	if err != nil {
 		return contract.EmitResult{}, err
