@@ -82,8 +82,8 @@ func New(out Announcer, o Options) *Presence {
 	return &Presence{out: out, opts: o, tenants: map[string]*tenant{}, sockets: map[string]*member{}}
 }
 
-// Join takes in a socket: it is told who is here (presence:state), the others of the tenant hear user:online when it is
-// the user's first.
+// Join takes in a socket: the others of the tenant hear user:online when it is the user's first, then it is told who is here
+// (presence:state). So whoever joins when a socket has its presence:state hears of its user in the own one, and not once more.
 func (p *Presence) Join(m Member) {
 	now := p.opts.Now()
 	p.mu.Lock()
@@ -109,14 +109,16 @@ func (p *Presence) Join(m Member) {
 		u.leave = nil
 	}
 	u.sockets++
-	state := t.state()
 	p.mu.Unlock()
 
-	p.out.ToSocket(m.SocketID, contract.EventPresenceState, contract.PresenceState{Users: state})
 	if !known {
 		p.out.ToTenantExcept(m.TenantID, m.SocketID, contract.EventUserOnline,
 			contract.UserOnline{UserID: m.UserID, Email: m.Email, Timestamp: contract.At(now)})
 	}
+	p.mu.Lock()
+	state := t.state()
+	p.mu.Unlock()
+	p.out.ToSocket(m.SocketID, contract.EventPresenceState, contract.PresenceState{Users: state})
 }
 
 // Leave forgets a socket and frees what it was editing, which it returns. When it was the user's last, user:offline follows after the
