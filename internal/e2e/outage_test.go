@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"database/sql"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,8 +21,14 @@ func cut(t *testing.T, serverURL string) (mend func()) {
 	parsed, err := url.Parse(serverURL)
 	require.NoError(t, err)
 	name, admin := strings.TrimPrefix(parsed.Path, "/"), dbtest.SuperuserURL(t, serverURL)
-	dbtest.Exec(t, admin, `ALTER DATABASE `+name+` CONNECTION LIMIT 0`, // superusers are let in all the same
-		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+name+`' AND usename = 'realtime_app'`)
+	dbtest.Exec(t, admin, `ALTER DATABASE `+name+` CONNECTION LIMIT 0`) // superusers are let in all the same
+	conn, err := sql.Open("pgx", dbtest.PlainURL(admin))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	for left := 1; left > 0; { // one that was being let in meanwhile is ended, too, and that takes effect a moment later
+		require.NoError(t, conn.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE datname = $1 AND usename = 'realtime_app'`, name).Scan(&left))
+	}
 	return sync.OnceFunc(func() { dbtest.Exec(t, admin, `ALTER DATABASE `+name+` CONNECTION LIMIT -1`) })
 }
 

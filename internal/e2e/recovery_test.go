@@ -278,6 +278,8 @@ func TestWhoDisconnectedOrWasDisconnectedOrHasOtherRightsIsNotRecovered(t *testi
 		c.kind("connect")
 		c.close()
 		c.kind("disconnect")
+		require.Eventually(t, func() bool { return s.app.Hub().Conns() == 0 }, patience, time.Millisecond,
+			"a connection of before is ended as a broken one by a client that is back before its DISCONNECT is read")
 		n.say(map[string]any{"op": "connect", "id": c.id})
 		require.False(t, c.kind("connect").Recovered)
 	})

@@ -140,7 +140,6 @@ func (d *Dispatcher) listen(ctx context.Context) {
 		}
 		d.Wake()
 	}, func(err error) {
-		state(err == nil)
 		switch {
 		case err == nil && lost:
 			log.InfoContext(ctx, "listening for committed occurrences")
@@ -150,6 +149,7 @@ func (d *Dispatcher) listen(ctx context.Context) {
 				slog.Duration("every", d.opts.Poll), slog.Any("error", err))
 		}
 		lost = err != nil
+		state(err == nil) // last: who sees it finds it counted
 	})
 	state(false)
 	if errors.Is(err, store.ErrNoListen) && d.st.Dialect() == store.Postgres {

@@ -98,12 +98,12 @@ func (s *Service) decide(ctx context.Context, due map[store.Person]*arrival) {
 			s.later(p, due[p], due[p].beat.Add(s.opts.Beat+beatSlack))
 			continue
 		}
-		s.opts.Metrics.returns.WithLabelValues(v.result()).Inc()
 		s.mu.Lock()
 		if s.waiting[p] == due[p] {
 			delete(s.waiting, p)
 		}
 		s.mu.Unlock()
+		s.opts.Metrics.returns.WithLabelValues(v.result()).Inc() // now: who sees it may count on what was decided
 	}
 	for _, a := range absences {
 		s.tell(ctx, a.Owner, missed[a.Owner])

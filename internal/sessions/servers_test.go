@@ -264,6 +264,7 @@ func TestWhatWasSentBetweenAStopAndAStartIsThere(t *testing.T) {
 	_, ok := v.read()
 	require.False(t, ok)
 	b.send(t, "a", "all", "meanwhile", []byte{2})
+	b.store.flushed(t) // c asks Redis, not b
 	c := serve(t, addr, sio.Recovery{}, Options{})
 	v.travel(c)
 	require.True(t, v.recovered)

@@ -44,10 +44,10 @@ func recovering(t *testing.T, o Options) *rig {
 		if !s.Recovered() {
 			s.Join("all", "group:"+s.Data().(person).group)
 		}
-		_ = s.EmitRenewed("hello", s.Recovered())
 		if connect != nil {
-			connect(s)
+			connect(s) // before the client can know of it
 		}
+		_ = s.EmitRenewed("hello", s.Recovered())
 	}
 	return serve(t, o)
 }

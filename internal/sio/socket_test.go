@@ -76,7 +76,8 @@ func TestBroadcast(t *testing.T) {
 	idC := c.join("/", "")
 	elsewhere := dial(t, r.url)
 	elsewhere.join("/custom", "")
-	r.eventually("four sockets", func() bool { return r.Len() == 4 })
+	// CONNECT is answered, and the socket counted, before OnConnect has run.
+	r.eventually("four sockets", func() bool { return r.Len() == 4 && r.InRoom("all") == 3 })
 	r.socket(idA).Join("some", "more")
 
 	t.Run("a room, each socket once, and not those of other namespaces", func(t *testing.T) {
