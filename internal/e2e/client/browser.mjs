@@ -6,6 +6,7 @@ import { chromium } from 'playwright-core'
 
 const { APP, REALTIME, KEY, SHOTS, CHROMIUM, LOADS } = process.env
 const tenant = 'demo-aurora'
+const today = new Date().toISOString().slice(0, 10) // all pages look at this day, also where midnight comes in between
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 
 const browser = await chromium.launch({
@@ -54,9 +55,15 @@ async function signIn(user, viewport = { width: 1280, height: 800 }) {
   await page.getByLabel('Contraseña').fill('demo1234')
   const upgraded = page.waitForEvent('websocket', (ws) => ws.url().includes('/api/socket'))
   await page.getByRole('button', { name: 'Entrar' }).click()
-  await page.getByRole('heading', { name: 'Agenda' }).waitFor()
+  await agenda(page)
   await upgraded
   return page
+}
+
+// agenda waits for the calendar and shows the day in it.
+async function agenda(page) {
+  await page.getByRole('heading', { name: 'Agenda' }).waitFor()
+  await page.locator('input[type="date"]').fill(today)
 }
 
 const toast = (page, text) => page.locator('[data-sonner-toast]', { hasText: text }).first()
@@ -118,6 +125,7 @@ async function whole() {
   await laura.getByText('Preferencias guardadas').waitFor()
   await shot(laura, 'preferences-desktop')
   await laura.goto(`${APP}/dashboard`)
+  await agenda(laura)
   await laura.getByLabel('Citas del día').getByRole('listitem').nth(before + 1).waitFor()
   await badge(laura, 1).waitFor()
   await create(patricia, 'Corte y peinado')
