@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -89,15 +90,20 @@ func (p *process) await(ask func(ctx context.Context) error) error {
 	}
 }
 
-// freePort is a TCP port of the loopback interface that nobody listens on.
+// freePort is a TCP port of the loopback interface that nobody listens on, and that the system gives to nobody who connects or
+// listens on any: a server that is started again finds it free. (A client that tries again and again while it is down could
+// even connect to itself there.)
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	for {
+		port := strconv.Itoa(10_000 + rand.IntN(10_000)) //nolint:gosec // below the ports for those who ask for any
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		switch {
+		case err == nil:
+			return port, l.Close()
+		case !errors.Is(err, syscall.EADDRINUSE):
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
 	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // unprivileged is a user to run a server as that refuses to run as root; nil when this process is not root.
