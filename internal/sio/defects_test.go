@@ -142,13 +142,14 @@ func withoutArray(packet string, attachment bool) scenario {
 			return err.Error()
 		}
 		defer l.close()
+		crash := packet
 		if strings.Contains(packet, "?") {
 			_ = l.write(`2["ask"]`, nil)
 			question, _, _ := l.read(wait)
 			id, _, _ := strings.Cut(strings.TrimPrefix(question, "2"), "[")
-			packet = strings.Replace(packet, "?", id, 1)
+			crash = strings.Replace(packet, "?", id, 1)
 		}
-		_ = l.write(packet, nil)
+		_ = l.write(crash, nil)
 		if attachment {
 			_ = l.write("", []byte{1})
 		}

@@ -324,8 +324,11 @@ func TestAClientMayBeBackBeforeItsOldConnectionIsKnownToBeDead(t *testing.T) {
 			require.Equal(t, `"hello" true`, v.next())
 			old.wantClosed()
 			require.Equal(t, 1, r.Len())
-			mu.Lock()
-			defer mu.Unlock()
+			r.eventually("the second arrival, which is told behind hello", func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return len(order) == 3
+			})
 			require.Equal(t, []string{"came", "transport close", "came"}, order)
 		})
 	}

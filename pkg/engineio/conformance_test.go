@@ -19,7 +19,7 @@ import (
 
 func TestHandshake(t *testing.T) {
 	t.Parallel()
-	s := serve(t, engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, MaxPayload: 1_000_000})
+	s := serve(t, engineio.Options{PingInterval: 30 * time.Second, PingTimeout: 7 * time.Second, MaxPayload: 1_000_000})
 	check := func(t *testing.T, packet string, upgrades []any) {
 		t.Helper()
 		require.Equal(t, "0", packet[:1])
@@ -28,8 +28,8 @@ func TestHandshake(t *testing.T) {
 		require.Len(t, v, 5)
 		require.Len(t, v["sid"], 20)
 		require.Equal(t, upgrades, v["upgrades"])
-		require.EqualValues(t, 300, v["pingInterval"])
-		require.EqualValues(t, 200, v["pingTimeout"])
+		require.EqualValues(t, 30_000, v["pingInterval"])
+		require.EqualValues(t, 7_000, v["pingTimeout"])
 		require.EqualValues(t, 1_000_000, v["maxPayload"])
 	}
 	t.Run("polling", func(t *testing.T) {
@@ -471,7 +471,11 @@ func TestUpgrade(t *testing.T) {
 	} {
 		t.Run("abandoned "+name+": polling goes on, and another try succeeds", func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, engineio.Options{UpgradeTimeout: 3 * time.Second}) // in which the others have to upgrade
+			o := engineio.Options{}
+			if name == "by taking too long" {
+				o.UpgradeTimeout = 4 * time.Second // in which the other try has to succeed
+			}
+			s := serve(t, o)
 			sid := s.openPolling()
 			abandon(t, s, sid)
 			require.Equal(t, "ok", s.post(sid, "4still here").body)

@@ -19,9 +19,6 @@ const (
 	WebSocket = "websocket"
 )
 
-// pollGap is how long a closing polling connection without a pending GET is kept for its client's next one.
-const pollGap = 2 * time.Second
-
 // What Send answers.
 var (
 	ErrClosed = errors.New("engineio: connection closed")
@@ -201,7 +198,7 @@ func (c *Conn) Close(reason CloseReason) {
 	c.stopBeat()
 	wait := c.srv.opts.WriteTimeout
 	if c.ws == nil && c.poll == nil {
-		wait = min(wait, pollGap) // nobody is there to take it: a living client polls again at once
+		wait = min(wait, c.srv.opts.PollGap) // nobody is there to take it: a living client polls again at once
 	}
 	c.final = time.AfterFunc(wait, func() { c.cut(reason) })
 	c.flush()

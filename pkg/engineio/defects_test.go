@@ -134,8 +134,10 @@ func TestDefect09APollingPacketAtTheLimitArrivesAndOneOverItIsNeverAnsweredOk(t 
 	fits := "4" + strings.Repeat("x", 299_999)
 	require.Equal(t, "ok", s.post(sid, fits).body)
 	require.Equal(t, fits, s.get(sid).body)
-	got := s.post(sid, fits+"x")
-	require.Equal(t, http.StatusRequestEntityTooLarge, got.status)
+	got, err := s.try("POST", "EIO=4&transport=polling&sid="+sid, strings.NewReader(fits+"x"))
+	if err == nil { // the server may cut the connection before all of the body is written
+		require.Equal(t, http.StatusRequestEntityTooLarge, got.status)
+	}
 	require.NotEqual(t, "ok", got.body)
 	s.h.closed(t, "too_large")
 }
@@ -174,7 +176,7 @@ func TestAFrameOverTheLimitEndsTheConnectionBeforeItIsRead(t *testing.T) {
 
 func TestDefect16AClientThatNeverReadsIsClosedAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	s := serve(t, engineio.Options{QueueBytes: 1 << 20, WriteTimeout: 500 * time.Millisecond})
+	s := serve(t, engineio.Options{QueueBytes: 1 << 20})
 	slow, slowID := s.openWS()
 	_ = slow // never read again
 	fast, fastID := s.openWS()
@@ -414,8 +416,7 @@ func TestAShutdownInTheMiddleOfHandshakesHandsUpOpenBeforeCloseOrNeither(t *test
 		_ = s.eio.Shutdown(ctx) // polling clients that never come back are cut at the end of ctx
 		cancel()
 		wg.Wait()
-		require.Zero(t, s.eio.Len())
-		s.h.until(t, "as many ends as beginnings", func(e *echo) bool {
+		s.h.until(t, "as many ends as beginnings, and no connection", func(e *echo) bool {
 			open := 0
 			for _, l := range e.log {
 				if l == "open" {
@@ -425,7 +426,7 @@ func TestAShutdownInTheMiddleOfHandshakesHandsUpOpenBeforeCloseOrNeither(t *test
 				}
 				require.GreaterOrEqual(t, open, 0, "a close before its open")
 			}
-			return open == 0
+			return open == 0 && s.eio.Len() == 0 // a client may see its end before the server has forgotten it
 		})
 	}
 }

@@ -127,6 +127,9 @@ func serveBy(
 	t *testing.T, start func(http.Handler) (url string, end func()), o engineio.Options, prepare ...func(*echo),
 ) *server {
 	t.Helper()
+	if o.PollGap == 0 {
+		o.PollGap = patience // a client on a busy machine may take its time to poll again
+	}
 	h := newEcho()
 	for _, p := range prepare {
 		p(h)
@@ -150,11 +153,11 @@ type reply struct {
 
 // quick are short heartbeats for tests that wait for one. A client on a busy machine has the time to answer.
 func quick() engineio.Options {
-	return engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 3 * time.Second}
+	return engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 5 * time.Second}
 }
 
 // beats are so many that without pongs the session would have ended meanwhile.
-const beats = 12
+const beats = 18
 
 func (s *server) request(method, query, body string, header ...string) reply {
 	s.t.Helper()

@@ -106,13 +106,17 @@ func TestACloseFrameIsAnsweredWithItsOwnCode(t *testing.T) {
 
 func TestAnAnnouncedLengthCostsNothingUntilItsBytesCome(t *testing.T) {
 	head := append(binary.BigEndian.AppendUint64([]byte{0x82, 0xff}, 100<<20), 1, 2, 3, 4)
-	f, _ := frames(100<<20, head, []byte("a few bytes"))
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, _, err := f.message()
-	runtime.ReadMemStats(&after)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<10))
+	least := uint64(1 << 63)
+	for range 10 { // the ends of other tests' connections allocate, too
+		f, _ := frames(100<<20, head, []byte("a few bytes"))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := f.message()
+		runtime.ReadMemStats(&after)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	require.Less(t, least, uint64(64<<10))
 }
 
 func TestAMessageInFragmentsOfOneByteIsCopiedAFewTimesOnly(t *testing.T) {

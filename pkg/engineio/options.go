@@ -18,6 +18,9 @@ type Options struct {
 	// WriteTimeout bounds one write to a socket, and how long a closing connection waits for its queue to be fetched.
 	// Default 10 s.
 	WriteTimeout time.Duration
+	// PollGap is how long a closing polling connection without a pending GET is kept for its client's next one, within
+	// WriteTimeout. Default 2 s.
+	PollGap time.Duration
 	// MaxPayload is the largest packet and the largest polling body that a client may send, in bytes. It is announced as
 	// maxPayload. Default 1,000,000.
 	MaxPayload int64
@@ -58,7 +61,7 @@ func (o Options) withDefaults() Options {
 		def time.Duration
 	}{
 		{&o.PingInterval, 25 * time.Second}, {&o.PingTimeout, 20 * time.Second}, {&o.UpgradeTimeout, 10 * time.Second},
-		{&o.WriteTimeout, 10 * time.Second}, {&o.QueueAge, 30 * time.Second},
+		{&o.WriteTimeout, 10 * time.Second}, {&o.PollGap, 2 * time.Second}, {&o.QueueAge, 30 * time.Second},
 	} {
 		if *d.v <= 0 {
 			*d.v = d.def

@@ -69,7 +69,7 @@ func (c *Conn) answerPoll() {
 			packets = append(packets, closePacket)
 			a.then = func() { c.cut(*reason) }
 		} else {
-			c.final.Reset(min(c.srv.opts.WriteTimeout, pollGap))
+			c.final.Reset(min(c.srv.opts.WriteTimeout, c.srv.opts.PollGap))
 		}
 	}
 	if flushed := c.flushed; flushed != nil {
