@@ -112,7 +112,7 @@ func TestATokenThatComesBackByAnotherEndsItsLegAndAnOldOneDoesNot(t *testing.T) 
 
 func TestRedisIsARoundTripByPublishAndSubscribe(t *testing.T) {
 	t.Parallel()
-	client := redis.NewClient(&redis.Options{Addr: dbtest.Redis(t), DialTimeout: time.Second, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: dbtest.Redis(t), DialTimeout: time.Minute, ReadTimeout: time.Minute, MaxRetries: -1})
 	defer func() { require.NoError(t, client.Close()) }()
 	r := NewRedis(client, "node")
 	defer func() { require.NoError(t, r.Close()) }()

@@ -315,7 +315,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 
 func TestShutdownWaitsForNoBodyThatStaysOut(t *testing.T) {
 	t.Parallel()
-	s, addr := start(t, echo, Options{BodyTimeout: 100 * time.Millisecond})
+	s, addr := start(t, echo, Options{BodyTimeout: 3 * time.Second}) // in which the request is seen to be under way
 	nc, r := dial(t, addr)
 	send(t, nc, "POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo")
 	require.Eventually(t, func() bool {

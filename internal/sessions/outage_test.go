@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/dbtest"
@@ -251,10 +252,12 @@ func TestEventsGoWithTheirTime(t *testing.T) {
 		publish(seq) // so that the stream stays
 		time.Sleep(s.keep() / 20)
 	}
-	publish(100)
-	left, err := s.client.XRange(t.Context(), s.streamKey("a"), "-", "+").Result()
-	require.NoError(t, err)
-	require.NotEmpty(t, left)
+	var left []redis.XMessage
+	require.Eventually(t, func() bool { // or the stream is gone before it is looked at
+		publish(100)
+		left, err = s.client.XRange(t.Context(), s.streamKey("a"), "-", "+").Result()
+		return err == nil && len(left) > 0
+	}, patience, time.Millisecond)
 	require.NotEqual(t, first[0].ID, left[0].ID, "it is too old")
 	require.Eventually(t, func() bool {
 		n, err := s.client.DBSize(t.Context()).Result()

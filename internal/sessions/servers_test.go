@@ -46,13 +46,15 @@ func TestNothingIsLostOrDoubledOrReorderedOverServers(t *testing.T) {
 	}
 	var next [senders]int
 	got, moves := 0, 0
-	for end := time.Now().Add(patience); got < senders*each; moves++ {
+	for end := time.Now().Add(5 * patience); got < senders*each; moves++ {
 		require.False(t, time.Now().After(end), "it has %v after %d moves", next, moves)
-		_ = v.ws.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(20)+1) * time.Millisecond))
-		for range 1 + rand.IntN(100) {
+		for n := range rand.IntN(100) { // none at all, too
 			text, ok := v.event()
 			if !ok {
 				break
+			}
+			if n == 0 { // which always comes, hello at least: on a busy machine no client would get on otherwise
+				_ = v.ws.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(20)+1) * time.Millisecond))
 			}
 			var k, i int
 			if n, _ := fmt.Sscanf(text, `"n" %d %d`, &k, &i); n != 2 {

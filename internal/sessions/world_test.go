@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/citaplanner/realtime/internal/sio"
+	"github.com/citaplanner/realtime/pkg/engineio"
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 const patience = time.Minute
 
 // redisWait is how long Redis may take to answer: on a busy machine more than the second that app gives it.
-const redisWait = 5 * time.Second
+const redisWait = 10 * time.Second
 
 // newClient is a Redis client as app makes it, but for that.
 func newClient(t testing.TB, addr string) *redis.Client {
@@ -76,7 +77,8 @@ func serve(t testing.TB, addr string, o sio.Recovery, so Options) *server {
 	reg := prometheus.NewRegistry()
 	srv, err := sio.New(sio.Options{
 		Recovery:    o,
-		AuthTimeout: patience, // in which Redis has to answer those who come back, hundreds at once
+		Engine:      engineio.Options{PingTimeout: 10 * patience}, // a traveller answers pings only while it reads
+		AuthTimeout: patience,                                     // in which Redis has to answer those who come back, hundreds at once
 		Metrics:     sio.NewMetrics(reg),
 		Authenticate: func(_ context.Context, hs sio.Handshake) (any, *sio.ConnectError) {
 			token, _ := hs.Auth["token"].(string)
@@ -221,6 +223,7 @@ func (v *traveller) event() (text string, ok bool) {
 
 func (v *traveller) next() string {
 	v.t.Helper()
+	_ = v.ws.SetReadDeadline(time.Now().Add(patience))
 	text, ok := v.event()
 	require.True(v.t, ok, "%v", v.err)
 	return text

@@ -290,13 +290,14 @@ func TestRetryAfterIsWaitedForUnlessItIsTooLong(t *testing.T) {
 		}
 		return respond(429, "application/problem+json", `{"code":"RATE_LIMITED","detail":"too many"}`, "Retry-After", "1")
 	}}
-	o := emit.Options{HTTPClient: &http.Client{Transport: sent}}
+	now := time.Now()
+	o := emit.Options{HTTPClient: &http.Client{Transport: sent}, Now: func() time.Time { return now }}
 	began := time.Now()
 	_, err := client(t, "http://server.invalid", o).EmitToTenant(t.Context(), "t", "x", nil)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(began), time.Second)
 
-	for _, after := range []string{"600", time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat)} {
+	for _, after := range []string{"600", now.Add(10 * time.Minute).UTC().Format(http.TimeFormat)} {
 		sent.answer = func(int) *http.Response {
 			return respond(429, "application/problem+json", `{"code":"RATE_LIMITED","detail":"too many"}`, "Retry-After", after)
 		}

@@ -55,7 +55,7 @@ func connect(t *testing.T, url, user string) (await func(prefix string) string) 
 	require.NoError(t, err)
 	_ = res.Body.Close()
 	t.Cleanup(func() { _ = c.Close() })
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(time.Minute)))
 	require.NoError(t, c.WriteMessage(websocket.TextMessage, []byte(`40{"token":"`+token+`"}`)))
 	await = func(prefix string) string {
 		t.Helper()
