@@ -75,16 +75,16 @@ func (p *process) await(ask func(ctx context.Context) error) error {
 	defer cancel()
 	for {
 		err := ask(ctx)
-		if err == nil {
-			return nil
-		}
 		said, _ := os.ReadFile(filepath.Join(p.dir, "log"))
+		if err == nil && bytes.Contains(bytes.ToLower(said), []byte("ready to accept connections")) {
+			return nil // it, and not who took the port first
+		}
 		if bytes.Contains(said, []byte("already in use")) {
 			return errPortTaken
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w\n%s", err, said)
+			return fmt.Errorf("it does not answer: %w\n%s", errors.Join(err, ctx.Err()), said)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
