@@ -77,8 +77,9 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 	defer cancel()
 	start := s.opts.Now()
 	err := s.write(ctx, w)
+	var wait []*claim
 	if err == nil {
-		err = s.serve(ctx, w.claims)
+		wait, err = s.serve(ctx, w.claims)
 	}
 	s.opts.Metrics.seconds.Observe(s.opts.Now().Sub(start).Seconds())
 	s.mu.Lock()
@@ -107,9 +108,12 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 	for _, c := range w.claims {
 		if err != nil {
 			c.got, c.err = nil, errors.Join(ErrUnavailable, err)
+		} else if slices.Contains(wait, c) {
+			continue
 		}
 		close(c.done)
 	}
+	s.again(wait)
 	s.tell(ctx, err)
 	return err == nil
 }
@@ -282,15 +286,30 @@ func (s *Store) addSaves(ctx context.Context, pipe redis.Pipeliner, saves map[st
 	}
 }
 
-// serve claims sessions and reads their groups, each once.
-func (s *Store) serve(ctx context.Context, claims []*claim) error {
+// again has claims served once more, a little later.
+func (s *Store) again(wait []*claim) {
+	if len(wait) == 0 {
+		return
+	}
+	time.AfterFunc(lookAgain, func() {
+		s.mu.Lock()
+		s.claims = append(s.claims, wait...)
+		s.mu.Unlock()
+		s.hurry()
+	})
+}
+
+// serve claims sessions and reads their groups, each once. It returns those that wait for what is not there yet.
+func (s *Store) serve(ctx context.Context, claims []*claim) (wait []*claim, err error) {
 	if len(claims) == 0 {
-		return nil
+		return nil, nil
 	}
 	pipe := s.client.Pipeline()
 	taken := make([]*redis.Cmd, len(claims))
 	for i, c := range claims {
-		taken[i] = pipe.Eval(ctx, scriptClaim, []string{c.key}, s.node, c.owner, claimTime.Milliseconds())
+		if c.session == nil {
+			taken[i] = pipe.Eval(ctx, scriptClaim, []string{c.key}, s.node, c.owner, claimTime.Milliseconds())
+		}
 	}
 	reads := map[string]*redis.Cmd{}
 	for _, c := range claims {
@@ -300,7 +319,7 @@ func (s *Store) serve(ctx context.Context, claims []*claim) error {
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	now := s.opts.Now()
 	for group, cmd := range reads {
@@ -309,25 +328,35 @@ func (s *Store) serve(ctx context.Context, claims []*claim) error {
 			err = s.views.add(group, answer, now)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for i, c := range claims {
-		answer, err := taken[i].Slice()
-		if err != nil {
-			return err
-		}
-		if len(answer) != 3 {
-			continue
+		if c.session == nil {
+			answer, err := taken[i].Slice()
+			if err != nil {
+				return nil, err
+			}
+			if len(answer) != 3 {
+				continue
+			}
+			if c.session, c.err = s.session(c.owner, answer); c.err != nil {
+				continue
+			}
 		}
 		v := s.views.of[c.group]
-		c.got = &sio.Claimed{Events: v.events, Node: s.node, Pos: v.pos, Trimmed: v.trimmed}
-		if c.got.Session, c.err = s.session(c.owner, answer); c.err != nil {
-			c.got = nil
+		fresh := v.events
+		if c.got != nil { // it is known what the others say: thousands may wait after a crash
+			fresh = v.behind(c.got.Pos)
 		}
+		c.got = &sio.Claimed{Session: c.session, Events: fresh, Node: s.node, Pos: v.pos, Trimmed: v.trimmed}
+		if !c.enough(c.got) && time.Now().Before(c.patience) {
+			wait = append(wait, c)
+		}
+		c.got.Events = v.events
 	}
 	s.views.bound(s.opts.CacheBytes)
-	return nil
+	return wait, nil
 }
 
 // position reads a position as a script answers it; 0 is none.

@@ -1,12 +1,16 @@
 package sessions
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/citaplanner/realtime/db/dbtest"
@@ -74,6 +78,57 @@ func TestNothingIsLostOrDoubledOrReorderedOverServers(t *testing.T) {
 	t.Logf("%d moves", moves)
 }
 
+// gate counts the pipelines of a client in which a script is, and holds them until it is open.
+type gate struct {
+	script string
+	n      atomic.Int32
+	open   chan struct{}
+}
+
+func (g *gate) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (g *gate) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (g *gate) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return len(c.Args()) > 1 && c.Args()[1] == g.script }) {
+			g.n.Add(1)
+			select {
+			case <-g.open:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return next(ctx, cmds)
+	}
+}
+
+func TestAClientThatIsFasterThanWhatItGotLastWaitsForIt(t *testing.T) {
+	t.Parallel()
+	addr := dbtest.Redis(t)
+	a, b := serve(t, addr, sio.Recovery{}, Options{}), serve(t, addr, sio.Recovery{}, Options{})
+	v := travel(t, a, "ana:a")
+	a.store.flushed(t)
+	writes, reads := &gate{script: scriptAppend, open: make(chan struct{})}, &gate{script: scriptRead, open: make(chan struct{})}
+	a.store.client.AddHook(writes)
+	b.store.client.AddHook(reads)
+	close(reads.open)
+	a.send(t, "b", "group:b", "another's")
+	require.Eventually(t, func() bool { return writes.n.Load() == 1 }, patience, time.Millisecond)
+	a.send(t, "a", "user:ana", "last") // waits behind it
+	a.send(t, "a", "user:ana", "missed")
+	require.Equal(t, `"last"`, v.next())
+	_ = v.ws.Close()
+	go func() {
+		for reads.n.Load() < 3 && t.Context().Err() == nil { // b has looked for it and does so again
+			time.Sleep(time.Millisecond)
+		}
+		close(writes.open)
+	}()
+	v.travel(b)
+	require.True(t, v.recovered, "%v", b.results(t))
+	require.Equal(t, `"missed"`, v.next())
+	require.Equal(t, `"hello" true`, v.next())
+}
+
 func TestASessionGoesToTheSameRightsAloneAndToOneProcess(t *testing.T) {
 	t.Parallel()
 	addr := dbtest.Redis(t)
@@ -115,7 +170,7 @@ func TestASessionGoesToTheSameRightsAloneAndToOneProcess(t *testing.T) {
 				both.Done()
 				both.Wait()
 				return true
-			})
+			}, func(*sio.Claimed) bool { return true })
 			if err != nil {
 				t.Error(err)
 			}

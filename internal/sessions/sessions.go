@@ -33,6 +33,9 @@ type Options struct {
 	CacheBytes int
 	// Wait bounds how long a client that comes back waits for each of the two answers of Redis. Default 1 s.
 	Wait time.Duration
+	// Late is how long a client waits for what it got last, where the process that sent it has not given it to Redis yet. It is
+	// within Wait. Default 500 ms.
+	Late time.Duration
 	Now  func() time.Time // nil is time.Now
 	// Logger: nil discards. What was sent, and the ids of sessions, are never logged.
 	Logger  *slog.Logger
@@ -70,6 +73,9 @@ type build func() (s *sio.SharedSession, keep bool)
 type claim struct {
 	key, owner, group string
 	behind            uint64 // Store.queued when it came
+	enough            func(*sio.Claimed) bool
+	patience          time.Time          // until when it waits for that
+	session           *sio.SharedSession // nil: it is not ours yet
 	done              chan struct{}
 	got               *sio.Claimed // nil: another process has it
 	err               error
@@ -86,6 +92,7 @@ func New(client *redis.Client, o Options) *Store {
 	fill(&o.QueueBytes, 16<<20)
 	fill(&o.CacheBytes, 64<<20)
 	fill(&o.Wait, time.Second)
+	fill(&o.Late, 500*time.Millisecond)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -168,9 +175,9 @@ func (s *Store) hurry() {
 }
 
 // Claim is sio.Shared's.
-func (s *Store) Claim(ctx context.Context, id, group string, allow func(found *sio.SharedSession, here, elsewhere bool) bool) (
-	*sio.Claimed, error,
-) {
+func (s *Store) Claim(ctx context.Context, id, group string, allow func(found *sio.SharedSession, here, elsewhere bool) bool,
+	enough func(*sio.Claimed) bool,
+) (*sio.Claimed, error) {
 	if !s.up.Load() { // nobody waits for what is known
 		return nil, ErrUnavailable
 	}
@@ -179,7 +186,8 @@ func (s *Store) Claim(ctx context.Context, id, group string, allow func(found *s
 	if err != nil || found == nil || !allow(found, found.Node == s.node, elsewhere) {
 		return nil, err
 	}
-	c := &claim{key: key, owner: found.Node, group: group, done: make(chan struct{})}
+	c := &claim{key: key, owner: found.Node, group: group, enough: enough, patience: time.Now().Add(s.opts.Late),
+		done: make(chan struct{})}
 	s.mu.Lock()
 	c.behind = s.queued
 	s.claims = append(s.claims, c)

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,12 @@ type view struct {
 	pos, trimmed uint64
 	bytes        int
 	used         time.Time
+}
+
+// behind lists the events behind a position.
+func (v *view) behind(pos uint64) []*sio.SharedEvent {
+	i, _ := slices.BinarySearchFunc(v.events, pos+1, func(e *sio.SharedEvent, pos uint64) int { return cmp.Compare(e.Pos, pos) })
+	return v.events[i:]
 }
 
 // from is the position behind which to read.

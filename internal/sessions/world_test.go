@@ -61,6 +61,7 @@ type person struct{ User, Group string }
 
 func serve(t testing.TB, addr string, o sio.Recovery, so Options) *server {
 	fill(&so.Wait, patience)
+	fill(&so.Late, 5*time.Second)
 	store, stopStore := run(t, addr, so)
 	o.Shared = store
 	if o.Time == 0 {

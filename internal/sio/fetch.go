@@ -32,6 +32,13 @@ func (r *recovery) fetch(ctx context.Context, sp *space, id pid, seq uint64, now
 			l, result = nil, refusedBusy
 		}
 		return ok
+	}, func(c *Claimed) bool { // a client is faster here than what it got from there last
+		if own != nil {
+			own.Node, own.At, own.After = c.Session.Node, c.Session.At, c.Session.After
+			c.Session = own
+		}
+		base, _ := c.base(seq)
+		return base != nil
 	})
 	switch {
 	case l == nil:
@@ -41,10 +48,6 @@ func (r *recovery) fetch(ctx context.Context, sp *space, id pid, seq uint64, now
 	case c == nil:
 		result = refusedBusy
 	default:
-		if own != nil {
-			own.Node, own.At, own.After = c.Session.Node, c.Session.At, c.Session.After
-			c.Session = own
-		}
 		r.mu.Lock()
 		l.doubt = own == nil && !c.Session.Away
 		r.mu.Unlock()
@@ -93,6 +96,9 @@ func (r *recovery) standIn(ctx context.Context, sp *space, id pid, s *SharedSess
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r.mu.Lock()
+	if r.lines[id] == nil { // displaced, or over, since: whose the session is, Claim says
+		old = nil
+	}
 	if r.lines[id] != old || old != nil && old.away == nil || r.closed {
 		r.mu.Unlock()
 		return nil, nil, false // another client was faster

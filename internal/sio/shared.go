@@ -21,9 +21,12 @@ type Shared interface {
 	Save(id string, build func() (s *SharedSession, keep bool))
 	// Claim looks for a session and asks allow, in the same goroutine, whether it may be had: here says that it is this process's,
 	// elsewhere that other processes have published to its group since it began. Where it may, it belongs to this process when
-	// Claim returns, with all that is kept for its group: what this process published before allow returned is among it. nil
-	// where there is none, it was not allowed, or another process was faster. It waits a short time only.
-	Claim(ctx context.Context, id, group string, allow func(s *SharedSession, here, elsewhere bool) bool) (*Claimed, error)
+	// Claim returns, with all that is kept for its group: what this process published before allow returned is among it. It asks
+	// enough whether that will do, or what another process is about to publish is to be waited for; again about what came
+	// meanwhile alone. nil where there is none, it was not allowed, or another process was faster. It waits a short time only,
+	// and then answers what there is.
+	Claim(ctx context.Context, id, group string, allow func(s *SharedSession, here, elsewhere bool) bool, enough func(*Claimed) bool) (
+		*Claimed, error)
 }
 
 // SharedEvent is an event of a group. Nothing of it changes once it is published.
