@@ -49,22 +49,22 @@ export function createEmitter(options: RealtimeOptions): Emitter {
 
   async function send(method: string, route: string, body: unknown, key: string | undefined, call: CallOptions): Promise<Answer> {
     const at = target(options)
-    if ('missing' in at) return { ok: false, status: 0, code: 'CONFIG', error: `${at.missing} is not set`, attempts: 0 }
+    const unsent = { ok: false, status: 0, attempts: 0 } as const
+    if ('wrong' in at) return { ...unsent, code: 'CONFIG', error: at.wrong }
     let text: string | undefined
     try {
       text = body === undefined ? undefined : JSON.stringify(body)
     } catch (error) {
-      return {
-        ok: false,
-        status: 0,
-        code: 'INVALID',
-        error: `cannot be written as JSON: ${(error as Error).message}`,
-        attempts: 0,
-      }
+      return { ...unsent, code: 'INVALID', error: `cannot be written as JSON: ${(error as Error).message}` }
     }
     const headers: Record<string, string> = { Authorization: `Bearer ${at.key}` }
     if (text !== undefined) headers['Content-Type'] = 'application/json'
     if (key !== undefined) headers['Idempotency-Key'] = key
+    try {
+      new Headers(headers)
+    } catch {
+      return { ...unsent, code: 'INVALID', error: 'the key cannot be sent in a header', field: 'idempotencyKey' }
+    }
     return exchange(`${at.url}/api/${route}`, { method, headers, body: text }, { ...options, ...given(call) })
   }
 
@@ -72,9 +72,10 @@ export function createEmitter(options: RealtimeOptions): Emitter {
   async function post<T, O>(
     route: string,
     body: unknown,
-    call: CallOptions,
+    options: CallOptions | null | undefined,
     made: (body: T, exchange: Exchange) => O,
   ): Promise<O | NotEmitted> {
+    const call = options ?? {} // null of a caller without types
     const idempotencyKey = call.idempotencyKey ?? crypto.randomUUID()
     const answer = await send('POST', route, body, idempotencyKey, call)
     if (!answer.ok) {
@@ -86,7 +87,7 @@ export function createEmitter(options: RealtimeOptions): Emitter {
   }
 
   return {
-    emit: (kind, body, call = {}) =>
+    emit: (kind, body, call) =>
       post(`emit/${kind}`, body, call, ({ id, delivered, notifications }: EmitAnswer, exchange): Emitted => ({
         ok: true,
         id,
@@ -94,11 +95,12 @@ export function createEmitter(options: RealtimeOptions): Emitter {
         notifications,
         ...exchange,
       })),
-    async batch(emits, call = {}) {
-      if (emits.length === 0 || emits.length > maxBatch) {
-        const error = `a batch holds 1 to ${maxBatch} emits, not ${emits.length}`
+    async batch(emits, call) {
+      const count = Array.isArray(emits) ? emits.length : 0
+      if (count === 0 || count > maxBatch) {
+        const error = `a batch holds 1 to ${maxBatch} emits, not ${count}`
         const failure: NotEmitted = { ok: false, status: 0, code: 'INVALID', error, attempts: 0, idempotencyKey: '' }
-        report('emit/batch', failure, call)
+        report('emit/batch', failure, call ?? {})
         return failure
       }
       return post('emit/batch', { emits }, call, ({ results }: BatchAnswer, exchange): BatchOutcome => ({
@@ -107,7 +109,8 @@ export function createEmitter(options: RealtimeOptions): Emitter {
         ...exchange,
       }))
     },
-    async stats(call = {}) {
+    async stats(options) {
+      const call = options ?? {}
       const answer = await send('GET', 'socket/stats', undefined, undefined, call)
       if (answer.ok) return answer.body as SocketStats
       report('socket/stats', answer, call)

@@ -37,22 +37,32 @@ export interface EmitFunctions {
 }
 
 export function createFunctions({ emit }: Emitter): EmitFunctions {
+  // Options may be null, of a caller without types: nothing throws.
   return {
-    emitAppointmentCreated: (appointmentId, tenantId, { actorId, ...call } = {}) =>
-      emit('appointments/created', { appointmentId, tenantId, actorId }, call),
-    emitAppointmentUpdated: (appointmentId, tenantId, { actorId, changes, ...call } = {}) =>
-      emit('appointments/updated', { appointmentId, tenantId, actorId, changes }, call),
-    emitAppointmentDeleted: (appointmentData, tenantId, { actorId, ...call } = {}) =>
-      emit('appointments/deleted', { appointmentData, tenantId, actorId }, call),
-    emitAppointmentRescheduled: (appointmentId, tenantId, oldStartTime, oldEndTime, { actorId, ...call } = {}) =>
-      emit(
-        'appointments/rescheduled',
-        { appointmentId, tenantId, oldStartTime: iso(oldStartTime), oldEndTime: iso(oldEndTime), actorId },
-        call,
-      ),
-    emitScheduleUpdated: (professionalId, tenantId, { actorId, schedule, ...call } = {}) =>
-      emit('schedule/updated', { professionalId, tenantId, actorId, schedule }, call),
-    emitSystemAlert: (message, severity, tenantId, { data, role, ...call } = {}) =>
-      emit('system/alert', { tenantId, message, severity, data, role }, call),
+    emitAppointmentCreated(appointmentId, tenantId, options) {
+      const { actorId, ...call } = options ?? {}
+      return emit('appointments/created', { appointmentId, tenantId, actorId }, call)
+    },
+    emitAppointmentUpdated(appointmentId, tenantId, options) {
+      const { actorId, changes, ...call } = options ?? {}
+      return emit('appointments/updated', { appointmentId, tenantId, actorId, changes }, call)
+    },
+    emitAppointmentDeleted(appointmentData, tenantId, options) {
+      const { actorId, ...call } = options ?? {}
+      return emit('appointments/deleted', { appointmentData, tenantId, actorId }, call)
+    },
+    emitAppointmentRescheduled(appointmentId, tenantId, oldStart, oldEnd, options) {
+      const { actorId, ...call } = options ?? {}
+      const times = { oldStartTime: iso(oldStart), oldEndTime: iso(oldEnd) }
+      return emit('appointments/rescheduled', { appointmentId, tenantId, ...times, actorId }, call)
+    },
+    emitScheduleUpdated(professionalId, tenantId, options) {
+      const { actorId, schedule, ...call } = options ?? {}
+      return emit('schedule/updated', { professionalId, tenantId, actorId, schedule }, call)
+    },
+    emitSystemAlert(message, severity, tenantId, options) {
+      const { data, role, ...call } = options ?? {}
+      return emit('system/alert', { tenantId, message, severity, data, role }, call)
+    },
   }
 }

@@ -35,13 +35,14 @@ export interface CallOptions {
 /** The environment, where there is one. Both names stand literally: the edge runtime puts their values in at build time. */
 declare const process: { env: Record<string, string | undefined> } | undefined
 
-/** Where to, and with which key; null with the name of what is missing. Read at each call: a build must not need them. */
-export function target(options: RealtimeOptions): { url: string; key: string } | { missing: string } {
+/** Where to, and with which key, or what is wrong with them. Read at each call: a build must not need them. */
+export function target(options: RealtimeOptions): { url: string; key: string } | { wrong: string } {
   const there = typeof process !== 'undefined'
   const url = options.url ?? (there ? process.env.REALTIME_URL : undefined)
   const keys = options.apiKey ?? (there ? process.env.REALTIME_API_KEY : undefined)
   const key = keys?.split(',')[0]?.trim()
-  if (!url) return { missing: 'REALTIME_URL' }
-  if (!key) return { missing: 'REALTIME_API_KEY' }
+  if (!url) return { wrong: 'REALTIME_URL is not set' }
+  if (!/^https?:\/\/./i.test(url)) return { wrong: `REALTIME_URL is no address such as http://realtime:3000: ${url}` }
+  if (!key) return { wrong: 'REALTIME_API_KEY is not set' }
   return { url: url.replace(/\/+$/, ''), key }
 }

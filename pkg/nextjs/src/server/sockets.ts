@@ -34,7 +34,10 @@ export function createSocketModule({ emit, stats }: Emitter): SocketModule {
   }
   return {
     emitToTenant: (tenantId, event, data, call) => emit('tenant', { tenantId, event, data }, call),
-    emitToUser: (userId, event, data, { tenantId, ...call } = {}) => emit('user', { userId, tenantId, event, data }, call),
+    emitToUser(userId, event, data, options) {
+      const { tenantId, ...call } = options ?? {} // null of a caller without types
+      return emit('user', { userId, tenantId, event, data }, call)
+    },
     emitToRole: (role, tenantId, event, data, call) => emit('role', { role, tenantId, event, data }, call),
     getConnectedUsers: async (tenantId, call) => (await stats(call))?.tenants[tenantId]?.users.length ?? 0,
     getConnectionStats: async (call) => (await stats(call)) ?? { totalConnections: 0, tenants: {} },

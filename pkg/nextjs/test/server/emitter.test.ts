@@ -162,6 +162,20 @@ describe('a failure', () => {
       attempts: 0,
     })
   })
+
+  test('of an address or a key that cannot be one says so at once', async () => {
+    expect(await createRealtime({ url: 'realtime:3000', ...silent }).emit('appointments/created', body)).toMatchObject({
+      code: 'CONFIG',
+      error: 'REALTIME_URL is no address such as http://realtime:3000: realtime:3000',
+      attempts: 0,
+    })
+    const idempotencyKey = 'cita → mañana'
+    expect(await createRealtime({ ...nowhere, ...silent }).emit('appointments/created', body, { idempotencyKey })).toMatchObject({
+      code: 'INVALID',
+      field: 'idempotencyKey',
+      attempts: 0,
+    })
+  })
 })
 
 describe('the environment', () => {
@@ -205,6 +219,7 @@ describe('a batch', () => {
   test('that is empty or too large is refused before it is sent', async () => {
     const rt = createRealtime({ url: 'http://127.0.0.1:9', ...silent })
     expect(await rt.batch([])).toMatchObject({ ok: false, code: 'INVALID', attempts: 0 })
+    expect(await rt.batch(undefined as never)).toMatchObject({ ok: false, code: 'INVALID', attempts: 0 })
     expect(await rt.batch(Array(1001).fill({ kind: 'calendar/refresh', tenantId: 't', reason: 'x' }))).toMatchObject({
       ok: false,
       code: 'INVALID',

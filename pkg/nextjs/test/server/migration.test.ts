@@ -188,6 +188,20 @@ describe('the calls of the old modules', () => {
     await service.broadcastAppointmentRescheduled(row, new Date('nonsense'), undefined as never)
     expect(seen.map((s) => s.body)).toEqual([{ actorId: 'u9' }, { ...at, oldStartTime: 'Invalid Date' }])
   })
+
+  test('options that are null throw nothing', async () => {
+    const none = null as never
+    await realtime.emitAppointmentCreated('a1', 't1', none)
+    await realtime.emitAppointmentUpdated('a1', 't1', none)
+    await realtime.emitAppointmentDeleted(row, 't1', none)
+    await realtime.emitAppointmentRescheduled('a1', 't1', '', '', none)
+    await realtime.emitScheduleUpdated('p1', 't1', none)
+    await realtime.emitSystemAlert('x', 'info', 't1', none)
+    await realtime.emitToUser('u1', 'x', {}, none)
+    await service.broadcastAppointmentCreated(row, 'u9', none)
+    expect(seen).toHaveLength(8)
+    expect(await realtime.getConnectedUsers('t1', none)).toEqual(expect.any(Number))
+  })
 })
 
 describe('emitInTransaction', () => {
