@@ -50,17 +50,23 @@ export class Connection {
   #refusals = 0
   #renewedFor = ''
   #tried = 0
+  #who = ''
 
   constructor(
     readonly url: string,
     readonly path: string,
   ) {}
 
-  /** Takes new options; another token signs in anew. */
-  configure(options: ConnectionOptions): void {
-    const changed = (options.token ?? '') !== (this.#options.token ?? '')
+  /** Takes new options; another token signs in anew, and so does another user: `who` the session is, '' where it does not say. */
+  configure(options: ConnectionOptions, who = ''): void {
+    const another = who !== '' && this.#who !== '' && who !== this.#who
+    const changed = another || (options.token ?? '') !== (this.#options.token ?? '')
     this.#options = options
-    if (changed && this.#holders > 0) this.reconnect()
+    this.#who = who || this.#who
+    if (!changed) return
+    if (another) this.#set({ ...nobody, user: null })
+    if (this.#holders > 0) this.reconnect()
+    else this.#close() // one that lingers is the user's who has gone
   }
 
   /** Connects for as long as anybody holds it. Returns what lets go of it. */
@@ -143,6 +149,7 @@ export class Connection {
   }
 
   #close(): void {
+    clearTimeout(this.#letGo)
     clearTimeout(this.#again)
     for (const event of ['focus', 'online']) window.removeEventListener(event, this.#lookedAt)
     this.#socket?.disconnect()

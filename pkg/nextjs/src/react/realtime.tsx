@@ -54,17 +54,16 @@ export function RealtimeProvider(props: RealtimeProviderProps) {
   const { url = '', path = '/api/socket', session, enabled = true, locale = 'es', texts, names, socketOptions, children } = props
   const connection = connectionTo(url, path)
   const token = props.token ?? session?.data?.accessToken ?? undefined
+  const user = session?.data?.user as { id?: string | null; email?: string | null } | null | undefined
+  const who = user?.id ?? user?.email ?? ''
   const wanted = enabled && (!session || session.status === 'authenticated')
   const refresh = useLatest(props.refreshSession ?? (url === '' && !token ? renewNextAuthCookie : undefined))
   const firstOptions = useLatest(socketOptions)
 
   useEffect(() => {
-    connection.configure({
-      token,
-      refreshSession: () => refresh.current?.() ?? Promise.resolve(),
-      socketOptions: firstOptions.current,
-    })
-  }, [connection, token, refresh, firstOptions])
+    const refreshSession = () => refresh.current?.() ?? Promise.resolve()
+    connection.configure({ token, refreshSession, socketOptions: firstOptions.current }, who)
+  }, [connection, token, who, refresh, firstOptions])
   useEffect(() => (wanted ? connection.hold() : undefined), [connection, wanted])
 
   const value = useMemo((): Realtime => {

@@ -103,6 +103,42 @@ describe('the socket', () => {
     expect(result.current).toMatchObject({ isConnected: false, status: 'unauthenticated', user: null })
   })
 
+  test('is that of the next user at once, also when the cookie signs in, and one that lingers is closed', async () => {
+    vi.useFakeTimers()
+    const of = (id: string): SessionState => ({ status: 'authenticated', data: { user: { id } } })
+    let props: RealtimeProviderProps = { session: of('a') }
+    let user = 'a'
+    server.onHandshake = (socket) => socket.accept(user)
+    const { result, rerender } = renderHook(useSocket, {
+      wrapper: ({ children }: { children: ReactNode }) => (
+        <RealtimeProvider url={server.url} {...props}>
+          {children}
+        </RealtimeProvider>
+      ),
+    })
+    const become = async (session: SessionState) => {
+      props = { session }
+      await act(async () => rerender())
+    }
+    await pass(0)
+    await become(of('a')) // the session was asked for again
+    await pass(0)
+    expect(server.handshakes).toBe(1)
+
+    user = 'b' // another tab signed out and in
+    await become(of('b'))
+    expect(result.current.user).toBeNull()
+    await pass(0)
+    expect(result.current.user).toMatchObject({ userId: 'b' })
+
+    await become({ status: 'unauthenticated' })
+    user = 'c'
+    await become(of('c'))
+    await pass(0)
+    expect(result.current).toMatchObject({ isConnected: true, user: { userId: 'c' } })
+    expect(server.handshakes).toBe(3)
+  })
+
   test('drops what is sent while there is no connection, and says so', async () => {
     const { result } = renderHook(useSocket, within())
     expect(result.current.emit('presence:update', 'away')).toBe(false)
