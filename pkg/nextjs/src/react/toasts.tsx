@@ -1,7 +1,7 @@
 'use client'
 
 import { useEffect } from 'react'
-import { toast, Toaster, type ToasterProps } from 'sonner'
+import { toast, Toaster, type ToasterProps, type ToastT } from 'sonner'
 
 import type { Priority } from '../contract.js'
 
@@ -63,22 +63,26 @@ export function NotificationToasts({ events = rawEvents, onOpen, sounds = true, 
   const shown = useLatest(texts)
   const audible = useLatest(sounds)
   const key = events.join()
+  const most = Math.max(mostToasts, toaster === true || toaster === false ? 0 : (toaster.visibleToasts ?? 0))
 
   useEffect(() => {
+    const crowd = new Crowd(most)
     const show = (id: string, type: string, message: string, priority: Priority, description: string, item?: Item) => {
       const wants = inbox.store.getState().preferences
       const href = item && hrefOf(item)
       if (wants?.enableToastNotifications !== false) {
-        toast(message, {
-          id,
-          toasterId,
-          description: description || undefined,
-          icon: <TypeIcon type={type} />,
-          duration: priority === 'urgent' ? 20_000 : 8000,
-          className: `cpr-toast cpr-toast--${priority}`,
-          action: href ? { label: shown.current.open, onClick: () => open.current(href, item) } : undefined,
-          cancel: item ? { label: shown.current.markRead, onClick: () => void inbox.markRead(item.id) } : undefined,
-        })
+        crowd.show(id, priority === 'urgent', () =>
+          toast(message, {
+            id,
+            toasterId,
+            description: description || undefined,
+            icon: <TypeIcon type={type} />,
+            duration: priority === 'urgent' ? 20_000 : 8000,
+            className: `cpr-toast cpr-toast--${priority}`,
+            action: href ? { label: shown.current.open, onClick: () => open.current(href, item) } : undefined,
+            cancel: item ? { label: shown.current.markRead, onClick: () => void inbox.markRead(item.id) } : undefined,
+          }),
+        )
       }
       if (wants?.enableSounds && audible.current) playSound(priority)
       if (wants?.enableDesktopNotifications) notifyBrowser(id, message, description)
@@ -111,8 +115,11 @@ export function NotificationToasts({ events = rawEvents, onOpen, sounds = true, 
           }),
         ),
     ]
-    return () => offs.forEach((off) => off())
-  }, [inbox, connection, key, shown, open, audible])
+    return () => {
+      offs.forEach((off) => off())
+      crowd.end()
+    }
+  }, [inbox, connection, key, most, shown, open, audible])
 
   if (!toaster) return null
   const props = toaster === true ? {} : toaster
@@ -126,6 +133,52 @@ export function NotificationToasts({ events = rawEvents, onOpen, sounds = true, 
       id={toasterId}
     />
   )
+}
+
+const mostToasts = 5
+const moment = 250 // milliseconds
+
+/**
+ * Bounds the toasts of a burst: sonner lays all of them out anew for each, and a hundred hold the page up for seconds. Urgent ones stay,
+ * then the newest, which are on top; the rest is in the bell.
+ */
+class Crowd {
+  #made = 0 // within the last moment
+  #waiting = new Map<string, { urgent: boolean; make: () => void }>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(readonly most: number) {}
+
+  show(id: string, urgent: boolean, make: () => void): void {
+    this.#timer ??= setTimeout(() => this.#next(), moment)
+    if (this.#made < this.most) return this.#make(make)
+    this.#waiting.delete(id)
+    this.#waiting.set(id, { urgent, make })
+    if (this.#waiting.size <= this.most) return
+    const ids = [...this.#waiting.keys()]
+    this.#waiting.delete(ids.find((one) => !this.#waiting.get(one)!.urgent) ?? ids[0]!)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #next(): void {
+    const waiting = [...this.#waiting.values()]
+    this.#made = 0
+    this.#waiting.clear()
+    this.#timer = waiting.length ? setTimeout(() => this.#next(), moment) : undefined
+    waiting.forEach(({ make }) => this.#make(make))
+  }
+
+  #make(make: () => void): void {
+    this.#made++
+    make()
+    const there = toast.getToasts().filter((t): t is ToastT => 'toasterId' in t && t.toasterId === toasterId)
+    // The oldest first; those that stay longest, the urgent ones among them, last.
+    const going = [...there].sort((a, b) => (a.duration ?? Infinity) - (b.duration ?? Infinity))
+    for (const { id } of going.slice(0, Math.max(0, there.length - this.most))) toast.dismiss(id)
+  }
 }
 
 let others = 0

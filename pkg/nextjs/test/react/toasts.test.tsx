@@ -1,4 +1,4 @@
-import { act, render, screen, within } from '@testing-library/react'
+import { act, render, screen, waitFor, within } from '@testing-library/react'
 import { userEvent } from '@testing-library/user-event'
 import { toast } from 'sonner'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -66,6 +66,13 @@ test('an event and the notification about it are one toast, a second delivery is
   server.socket.receive('notification:new', n)
   await settled(50)
   expect(texts()).toEqual(['Nueva cita: Carla - Corte'])
+})
+
+test('a burst shows the urgent and the newest, and holds nothing up', async () => {
+  await page()
+  server.notify({ type: 'system:alert', message: 'Urgente', priority: 'urgent' })
+  for (let i = 0; i < 100; i++) server.notify({ message: `Cita ${i}` })
+  await waitFor(() => expect(texts().sort()).toEqual(['Cita 96', 'Cita 97', 'Cita 98', 'Cita 99', 'Urgente']), { timeout: 20_000 })
 })
 
 test('events that come alone have toasts of their own, whatever is missing in them', async () => {
