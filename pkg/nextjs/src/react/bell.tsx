@@ -66,7 +66,15 @@ export function NotificationBell({
         <div className="cpr-panel" id={panelId} ref={panel} role="dialog" aria-label={texts.latest} tabIndex={-1}>
           <div className="cpr-panel-head">
             <strong>{texts.notifications}</strong>
-            <button type="button" className="cpr-button" disabled={unread === 0} onClick={() => void markAllRead()}>
+            <button
+              type="button"
+              className="cpr-button"
+              disabled={unread === 0}
+              onClick={() => {
+                panel.current?.focus() // a button that is disabled has no focus
+                void markAllRead()
+              }}
+            >
               {texts.markAllRead}
             </button>
           </div>

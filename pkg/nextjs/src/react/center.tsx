@@ -51,6 +51,13 @@ export function NotificationCenter({
   const list = useRef<HTMLUListElement>(null)
   const Heading = `h${level}` as 'h1' | 'h2' | 'h3'
 
+  /** With a filter of unread ones the row goes away, which has the focus. */
+  function read(item: Item, index: number): void {
+    const rows = list.current?.children
+    if (filter.state === 'unread') ((rows?.[index + 1] ?? rows?.[index - 1] ?? heading.current) as HTMLElement | null)?.focus()
+    void markRead(item.id)
+  }
+
   /** The button that had the focus goes away with its row: the focus moves to the neighbour, or to the heading. */
   function erase(item: Item, index: number): void {
     const rows = list.current?.children
@@ -66,7 +73,15 @@ export function NotificationCenter({
         <Heading id={headingId} ref={heading} tabIndex={-1}>
           {texts.notifications}
         </Heading>
-        <button type="button" className="cpr-button" disabled={unread === 0} onClick={() => void markAllRead()}>
+        <button
+          type="button"
+          className="cpr-button"
+          disabled={unread === 0}
+          onClick={() => {
+            heading.current?.focus() // a button that is disabled has no focus
+            void markAllRead()
+          }}
+        >
           {texts.markAllRead}
         </button>
       </header>
@@ -103,7 +118,7 @@ export function NotificationCenter({
             <Row
               key={item.id}
               item={item}
-              onRead={() => void markRead(item.id)}
+              onRead={() => read(item, index)}
               onRemove={() => erase(item, index)}
               onOpen={onOpen}
             />

@@ -62,6 +62,8 @@ export function PresenceIndicator({ awayAfter, className = '' }: PresenceIndicat
   useAway(away || hidden)
 
   const connected = status === 'connected'
+  // The server tells everybody but this page that its user is away.
+  const seen = (status: PresenceStatus, isMe: boolean) => (isMe && (away || hidden) ? 'away' : status)
   return (
     <div className={`cpr cpr-presence ${className}`} ref={root}>
       <button
@@ -83,10 +85,10 @@ export function PresenceIndicator({ awayAfter, className = '' }: PresenceIndicat
           <ul className="cpr-people" aria-label={texts.here}>
             {present.map(({ userId, name, status, isMe }) => (
               <li key={userId}>
-                <span className="cpr-status" data-status={status} aria-hidden />
+                <span className="cpr-status" data-status={seen(status, isMe)} aria-hidden />
                 {name}
                 {isMe && ` (${texts.you})`}
-                {status === 'away' && <span className="cpr-hint"> {texts.away}</span>}
+                {seen(status, isMe) === 'away' && <span className="cpr-hint"> {texts.away}</span>}
               </li>
             ))}
           </ul>

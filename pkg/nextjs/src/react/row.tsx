@@ -21,7 +21,7 @@ export function Row({ item, onRead, onRemove, onOpen }: RowProps) {
   const unread = item.readAt === null
   const description = text(item.data, 'description')
   return (
-    <li className="cpr-row" data-unread={unread || undefined} data-priority={item.priority}>
+    <li className="cpr-row" tabIndex={-1} data-unread={unread || undefined} data-priority={item.priority}>
       <TypeIcon type={item.type} />
       <div className="cpr-row-body">
         <p className="cpr-row-type">
@@ -55,7 +55,10 @@ export function Row({ item, onRead, onRemove, onOpen }: RowProps) {
             className="cpr-button cpr-button--icon"
             aria-label={`${texts.markRead}: ${item.message}`}
             title={texts.markRead}
-            onClick={onRead}
+            onClick={(event) => {
+              event.currentTarget.closest('li')?.focus() // the button goes away, and the focus would with it
+              onRead()
+            }}
           >
             <Check aria-hidden size={16} />
           </button>

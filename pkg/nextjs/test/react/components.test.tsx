@@ -56,8 +56,10 @@ describe('the bell', () => {
     expect(within(panel).getByRole('link', { name: 'Ver todas' }).getAttribute('href')).toBe('/avisos')
     await user.click(within(panel).getByRole('button', { name: 'Marcar como leída: Cita f' }))
     expect(screen.getByRole('button', { name: 'Notificaciones, 5 sin leer' })).toBeTruthy()
+    expect(document.activeElement).toBe(within(panel).getAllByRole('listitem')[0]) // whose button is gone
     await accessible(container)
     await user.click(within(panel).getByRole('button', { name: 'Marcar todas como leídas' }))
+    expect(document.activeElement).toBe(panel)
     expect(screen.getByRole('button', { name: 'Notificaciones' })).toBeTruthy()
   })
 
@@ -133,6 +135,19 @@ describe('the center', () => {
     expect(rows()).toEqual(['Cita alert'])
     await user.click(screen.getByRole('button', { name: 'Marcar como leída: Cita alert' }))
     expect(screen.getByText('No hay notificaciones con este filtro')).toBeTruthy()
+  })
+
+  test('keeps the focus where a button goes away: on the row, or the next one where the row goes, too', async () => {
+    server.rows = [row('c'), row('b'), row('a')]
+    const { user } = await page(<NotificationCenter />)
+    const read = (name: string) => user.click(screen.getByRole('button', { name: `Marcar como leída: Cita ${name}` }))
+    await read('c')
+    expect(document.activeElement?.textContent).toContain('Cita c')
+    await user.selectOptions(screen.getByLabelText('Estado'), 'Sin leer')
+    await read('b')
+    expect(document.activeElement?.textContent).toContain('Cita a')
+    await user.click(screen.getByRole('button', { name: 'Marcar todas como leídas' }))
+    expect(document.activeElement).toBe(screen.getByRole('heading'))
   })
 
   test('deletes, and the focus goes to the next one, in the end to the heading', async () => {
@@ -265,6 +280,8 @@ describe('presence', () => {
     const { user } = await page(<PresenceIndicator />)
     await user.click(screen.getByRole('button', { name: /en línea/ }))
     await user.click(screen.getByRole('button', { name: 'Marcarme como ausente' }))
+    server.socket.receive('presence:state', { users: [{ userId: 'me', status: 'online', since: at }] })
+    expect(within(screen.getByRole('list', { name: 'En línea' })).getByRole('listitem').textContent).toBe('me (tú) Ausente')
     server.socket.drop()
     expect(screen.getAllByText('Reconectando…').length).toBeGreaterThan(0)
     server.socket.active = true
