@@ -68,10 +68,17 @@ func read(w http.ResponseWriter, r *http.Request, v any) error {
 }
 
 func decode(body []byte, v any) error {
-	if err := json.Unmarshal(body, v); err != nil {
-		return contract.NewError(contract.CodeInvalid, "the body is not what this route takes: "+err.Error())
+	err := json.Unmarshal(body, v)
+	var typ *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &typ) && typ.Field != "":
+		return contract.InvalidField(typ.Field, typ.Field+" has the wrong type: "+typ.Value)
+	case errors.As(err, &typ):
+		return contract.NewError(contract.CodeInvalid, "the body must be a JSON object")
 	}
-	return nil
+	return contract.NewError(contract.CodeInvalid, "the body is not what this route takes: "+err.Error())
 }
 
 // write answers with JSON that is one user's alone.

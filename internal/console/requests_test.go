@@ -71,3 +71,16 @@ func TestTheConsolesRoutesWithoutTheDemoAreTheOperators(t *testing.T) {
 	require.Equal(t, []string{"GET /console", "GET /console/assets/:file", "GET /console/icon.svg", "GET /console/operator",
 		"GET /console/api/operator", "POST /console/api/operator/emit/*kind", "GET /console/"}, paths)
 }
+
+func TestABodyOfTheWrongShapeIsSaidInTheCallersWords(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`[]`:                 "the body must be a JSON object",
+		`{"tenantId":7}`:     "tenantId has the wrong type: number",
+		`{"tenantId":"a"`:    "the body is not what this route takes: unexpected end of JSON input",
+		`{"tenantId":"a"} x`: "the body is not what this route takes: invalid character 'x' after top-level value",
+	} {
+		var v contract.EmitToRoleRequest
+		require.EqualError(t, decode([]byte(body), &v), want)
+	}
+}

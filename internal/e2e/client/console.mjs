@@ -90,11 +90,10 @@ async function demo() {
   await right.getByRole('button', { name: 'Notificaciones, 1 sin leer' }).waitFor()
   await right.locator('.pulsing', { hasText: 'ms' }).waitFor()
 
-  // By keys: a day on, an hour up; it is sent when the keys rest.
+  // By keys: a day back and on, half an hour up; the focus goes along. It is sent when the keys rest.
   const card = visit(left, 'Luis').first()
   await card.focus()
-  await page.keyboard.press('Shift+ArrowUp')
-  await page.keyboard.press('Shift+ArrowUp')
+  for (const key of ['Left', 'Right', 'Up', 'Up']) await page.keyboard.press(`Shift+Arrow${key}`)
   await right.locator('.card', { hasText: 'Luis' }).filter({ hasText: '12:00' }).waitFor()
 
   // Laura opens an appointment that Ana has open: both are told. Then Ana writes, and Laura sees it.
@@ -110,11 +109,27 @@ async function demo() {
   await left.getByRole('button', { name: 'Guardar' }).click()
   await right.locator('.card', { hasText: 'Ximena' }).filter({ hasText: '16:30' }).waitFor()
 
-  // A new one, and its end.
+  // To another day, in jumps that leave the appointment behind.
+  const days = left.locator('.day')
+  const there = await days.evaluateAll((all) => all.map((day) => day.textContent.includes('Luis')))
+  const from = there.indexOf(true)
+  const to = from < 3 ? from + 3 : from - 3
+  const [start, aim] = [await visit(left, 'Luis').first().boundingBox(), await days.nth(to).boundingBox()]
+  await page.mouse.move(start.x + 8, start.y + 8)
+  await page.mouse.down()
+  await page.mouse.move((start.x + aim.x) / 2, start.y + 8)
+  await page.mouse.move(aim.x + aim.width / 2, start.y + 8)
+  await page.mouse.up()
+  await right.locator('.day').nth(to).locator('.card', { hasText: 'Luis' }).waitFor()
+
+  // A new one, within what is shown of a day, and its end.
   await left.getByRole('button', { name: 'Nueva cita' }).click()
   await left.getByLabel('Cliente').selectOption({ label: 'Tomás Escobedo Ruiz' })
   await left.getByLabel('Servicio').selectOption({ index: 2 })
   await left.getByLabel('Profesional').selectOption({ label: laura })
+  await left.getByLabel('Hora').fill('23:00')
+  await left.getByRole('button', { name: 'Crear cita' }).click()
+  check(await left.getByLabel('Hora').evaluate((input) => input.validity.rangeOverflow), 'nothing is made where it would not be seen')
   await left.getByLabel('Hora').fill('14:00')
   await left.getByRole('button', { name: 'Crear cita' }).click()
   const made = right.locator('.card', { hasText: 'Tomás' }).filter({ hasText: '14:00' })
@@ -180,6 +195,10 @@ async function small() {
     await operator.getByRole('button', { name: 'appointments/created' }).click()
     await operator.locator('.events summary').first().waitFor()
     await accessible(operator, `the operator's page on a phone, ${colorScheme}`)
+    const rest = () => document.documentElement.scrollHeight - scrollY - document.querySelector('.wire').getBoundingClientRect().bottom
+    for (let n = 0; n < 3; n++) await operator.getByRole('button', { name: 'system/alert' }).click()
+    await operator.locator('.events li').nth(12).waitFor({ state: 'attached' })
+    check((await operator.evaluate(rest)) < 60, 'the page ends with its last box')
     await operator.screenshot({ path: `${SHOTS}/operator-phone-${colorScheme}.png`, fullPage: true })
     await operator.close()
   }

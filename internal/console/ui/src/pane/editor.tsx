@@ -2,7 +2,7 @@ import { EditingGuard } from '@citaplanner/realtime/react'
 import { useEffect, useId, useRef, useState, type FormEvent } from 'react'
 
 import { ask } from '../shared/api.js'
-import { clock, longDay, minuteOf, type Appointment, type Slot, type Week } from './week.js'
+import { clock, closes, longDay, minuteOf, opens, type Appointment, type Slot, type Week } from './week.js'
 
 export type Draft = { kind: 'new'; slot: Slot } | { kind: 'edit'; appointment: Appointment }
 
@@ -24,18 +24,25 @@ export function Editor({ draft, week, token, onClose }: EditorProps) {
   const [date, setDate] = useState(slot.date)
   const [time, setTime] = useState(clock(slot.minute))
   const [notes, setNotes] = useState(old?.notes ?? '')
+  const minutes = old?.minutes ?? week.services.find((s) => s.id === serviceId)?.minutes ?? 0 // what begins later would not be seen
   const [failed, setFailed] = useState('')
   const [busy, setBusy] = useState(false)
   const [sure, setSure] = useState(false)
   const title = useId()
+  const done = useRef<string>(undefined)
 
   useEffect(() => dialog.current?.showModal(), [])
+  // By the dialog itself, which gives the focus back to where it came from.
+  const close = (message?: string) => {
+    done.current = message
+    dialog.current?.close()
+  }
 
-  const send = async (method: string, path: string, body: object, done: string) => {
+  const send = async (method: string, path: string, body: object, message: string) => {
     setBusy(true)
     try {
       await ask(path, { method, token, body })
-      onClose(done)
+      close(message)
     } catch (error) {
       setFailed((error as Error).message)
       setBusy(false)
@@ -55,12 +62,12 @@ export function Editor({ draft, week, token, onClose }: EditorProps) {
       ...(userId !== old.professionalId && { userId }),
       ...(notes !== old.notes && { notes }),
     }
-    if (Object.keys(changed).length === 0) return onClose()
+    if (Object.keys(changed).length === 0) return close()
     void send('PATCH', `demo/appointments/${old.id}`, changed, 'Cita guardada')
   }
 
   return (
-    <dialog ref={dialog} className="editor" aria-labelledby={title} onClose={() => onClose()}>
+    <dialog ref={dialog} className="editor" aria-labelledby={title} onClose={() => onClose(done.current)}>
       <h2 id={title}>{old ? old.clientName : 'Nueva cita'}</h2>
       <p className="editor-about">{old ? `${old.serviceName} · ${longDay(old.date)}, ${clock(old.minute)}` : longDay(date || slot.date)}</p>
       <EditingGuard appointmentId={old?.id}>
@@ -84,7 +91,7 @@ export function Editor({ draft, week, token, onClose }: EditorProps) {
             </label>
             <label className="field">
               Hora
-              <input type="time" required step={300} value={time} onChange={(event) => setTime(event.target.value)} />
+              <input type="time" required min={clock(opens)} max={clock(closes - minutes)} step={300} value={time} onChange={(event) => setTime(event.target.value)} />
             </label>
           </div>
           <label className="field">
@@ -110,7 +117,7 @@ export function Editor({ draft, week, token, onClose }: EditorProps) {
               </button>
             )}
             <span className="editor-space" />
-            <button type="button" className="button" onClick={() => onClose()}>
+            <button type="button" className="button" onClick={() => close()}>
               Cerrar
             </button>
             <button type="submit" className="button button--main" disabled={busy}>

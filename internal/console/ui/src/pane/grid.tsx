@@ -1,5 +1,5 @@
 import { useEditing, type Editor } from '@citaplanner/realtime/react'
-import { useEffect, useRef, useState, type CSSProperties, type KeyboardEvent, type PointerEvent } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState, type CSSProperties, type KeyboardEvent, type PointerEvent } from 'react'
 
 import { Pencil } from '../shared/icons.js'
 import { addDays, clock, closes, dayOf, lanes, longDay, opens, step, weekdayOf, within, type Appointment, type Slot, type Week } from './week.js'
@@ -28,6 +28,7 @@ export function Grid({ week, appointments, editors, onMove, onOpen, onCreate }: 
   const settle = useRef<ReturnType<typeof setTimeout>>(undefined)
   const drag = useRef<{ a: Appointment; x: number; y: number; grab: number; to: Slot | null } | null>(null)
   const dragged = useRef(false)
+  const focused = useRef('')
   const taken = useEditing(moving?.id)
 
   // What matters today is in sight, however small the window is.
@@ -38,6 +39,11 @@ export function Grid({ week, appointments, editors, onMove, onOpen, onCreate }: 
     if (box && column) box.scrollLeft = column.offsetLeft - 52
   }, [shows, week.days[0]])
   useEffect(() => () => clearTimeout(settle.current), [])
+  // On another day an appointment is another element: the focus goes with it, or the keys would move it no further.
+  useLayoutEffect(() => {
+    if (focused.current && document.activeElement === document.body)
+      scroller.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused.current)}"]`)?.focus()
+  })
 
   const slotAt = (x: number, y: number, minutes: number): Slot | null => {
     const index = columns.current.findIndex((column) => {
@@ -56,12 +62,14 @@ export function Grid({ week, appointments, editors, onMove, onOpen, onCreate }: 
     if (event.button !== 0 || event.pointerType === 'touch') return
     const box = event.currentTarget.getBoundingClientRect()
     drag.current = { a, x: event.clientX, y: event.clientY, grab: event.clientY - box.top, to: null }
-    event.currentTarget.setPointerCapture(event.pointerId)
   }
   const drags = (event: PointerEvent) => {
     const d = drag.current
     if (!d) return
+    if (event.buttons === 0) return cancel() // let go of where nobody heard it
     if (!dragged.current && Math.hypot(event.clientX - d.x, event.clientY - d.y) < 5) return
+    // By the scroller, which stays: the appointment is another element on another day. Not before: a captured click is none of the card's.
+    if (!dragged.current) scroller.current?.setPointerCapture(event.pointerId)
     dragged.current = true
     d.to = slotAt(event.clientX, event.clientY - d.grab, d.a.minutes) ?? d.to
     if (d.to) setMoving({ id: d.a.id, ...d.to })
@@ -105,7 +113,16 @@ export function Grid({ week, appointments, editors, onMove, onOpen, onCreate }: 
   const shown = appointments.map((a) => (moving?.id === a.id ? { ...a, date: moving.date, minute: moving.minute } : a))
   const original = (id: string) => appointments.find((a) => a.id === id)!
   return (
-    <div className="scroller" ref={scroller} role="region" aria-label="Semana" tabIndex={0}>
+    <div
+      className="scroller"
+      ref={scroller}
+      role="region"
+      aria-label="Semana"
+      tabIndex={0}
+      onPointerMove={drags}
+      onPointerUp={up}
+      onPointerCancel={cancel}
+    >
       <div className="grid">
         <div className="corner" />
         {week.days.map((day) => (
@@ -146,9 +163,8 @@ export function Grid({ week, appointments, editors, onMove, onOpen, onCreate }: 
                   moving={moving?.id === a.id}
                   editors={moving?.id === a.id ? taken : editors[a.id]}
                   onPointerDown={(event) => down(event, original(a.id))}
-                  onPointerMove={drags}
-                  onPointerUp={up}
-                  onPointerCancel={cancel}
+                  onFocus={() => (focused.current = a.id)}
+                  onBlur={() => (focused.current = '')}
                   onKeyDown={(event) => keys(event, original(a.id))}
                   onClick={() => {
                     if (!dragged.current) onOpen(original(a.id))
@@ -171,9 +187,8 @@ interface CardProps {
   moving: boolean
   editors: Editor[] | undefined
   onPointerDown: (event: PointerEvent) => void
-  onPointerMove: (event: PointerEvent) => void
-  onPointerUp: () => void
-  onPointerCancel: () => void
+  onFocus: () => void
+  onBlur: () => void
   onKeyDown: (event: KeyboardEvent) => void
   onClick: () => void
 }
@@ -191,6 +206,7 @@ function Card({ appointment: a, place, moving, editors, ...handlers }: CardProps
     <button
       type="button"
       className="card"
+      data-id={a.id}
       style={style}
       data-moving={moving || undefined}
       data-edited={others ? true : undefined}
