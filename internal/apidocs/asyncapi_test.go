@@ -115,7 +115,7 @@ func eventExamples(t *testing.T) map[string][]json.RawMessage {
 		}
 	}
 	at := contract.At(time.Date(2026, 3, 2, 16, 0, 0, 0, time.UTC))
-	const user, other = "cm3f8u0000003", "cm3f8u0000004"
+	const user, other = exampleUser, "demo-diego"
 	for name, payloads := range map[string][]any{
 		contract.EventConnectionSuccess:          {contract.ConnectionSuccess{UserID: user, TenantID: exampleTenant, Role: contract.RoleProfessional, Timestamp: at}},
 		contract.EventNotificationReadSuccess:    {contract.NotificationRead{NotificationID: "0198f2c4-7a31-7c1e-9f0a-5d2f3b6c8e02"}},

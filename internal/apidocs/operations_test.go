@@ -3,6 +3,7 @@ package apidocs_test
 import (
 	"strings"
 
+	"github.com/citaplanner/realtime/db/demo"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -70,7 +71,7 @@ var (
 	idempotencyKey = m{"$ref": "#/components/parameters/IdempotencyKey"}
 	notificationID = m{"name": "id", "in": "path", "required": true, "description": "The notification's id.", "schema": m{"type": "string", "minLength": 1, "maxLength": 200}}
 
-	parameters = m{"IdempotencyKey": m{"name": "Idempotency-Key", "in": "header", "required": false, "example": "created:cm3f8z1q90001",
+	parameters = m{"IdempotencyKey": m{"name": "Idempotency-Key", "in": "header", "required": false, "example": "created:" + exampleAppointment,
 		"description": "Makes a repeat within 24 hours answer the first result, with Idempotent-Replayed: true, and emit nothing. The same key " +
 			"with another body is 422; a repeat while the first is under way waits for it.",
 		"schema": m{"type": "string", "minLength": 1, "maxLength": contract.MaxIdempotencyKey}}}
@@ -104,8 +105,8 @@ func emitOperations() []operation {
 		id: "emitBatch", method: "post", path: "/api/emit/batch", tag: tagEmit, summary: "Up to 1,000 emits at once.", access: "server",
 		description: "Each entry stands alone: one that fails does not keep the others back. With an Idempotency-Key a repeat after a crash in the middle emits the rest and nothing twice.",
 		params:      []any{idempotencyKey}, request: contract.BatchRequest{}, problems: problemsOfEmit,
-		example: m{"emits": []m{{"kind": "appointments/created", "appointmentId": "cm3f8z1q90001", "tenantId": "cm3f8t0000000"},
-			{"kind": "calendar/refresh", "tenantId": "cm3f8t0000000", "reason": "import"}}},
+		example: m{"emits": []m{{"kind": "appointments/created", "appointmentId": exampleAppointment, "tenantId": exampleTenant},
+			{"kind": "calendar/refresh", "tenantId": exampleTenant, "reason": "import"}}},
 		answers: map[int]reply{202: {"One result for each entry, in their order.", contract.BatchAnswer{}, "", replayed,
 			m{"success": true, "results": []m{
 				{"success": true, "id": "0198f2c4-7a31-7c1e-9f0a-5d2f3b6c8e01", "delivered": m{"sockets": 2}, "notifications": []string{}, "status": 202},
@@ -113,7 +114,8 @@ func emitOperations() []operation {
 	})
 }
 
-const exampleTenant, exampleAppointment, exampleUser = "cm3f8t0000000", "cm3f8z1q90001", "cm3f8u0000003"
+// The examples are the demo's: who tries the server can paste them.
+const exampleTenant, exampleAppointment, exampleUser = demo.TenantID, demo.AppointmentID, "demo-laura"
 
 var emitExamples = m{
 	contract.KindAppointmentCreated: m{"appointmentId": exampleAppointment, "tenantId": exampleTenant, "actorId": exampleUser},

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,6 +40,37 @@ func TestEveryAnswerAndEventIsAsDescribed(t *testing.T) {
 	describedInbox(s)
 	describedRest(t, s)
 	require.Empty(t, docs.Unseen())
+}
+
+// Who reads the documentation beside the demo can paste what it shows.
+func TestTheDocumentsExamplesEmitInTheDemo(t *testing.T) {
+	t.Parallel()
+	p := demonstration(t, map[string]string{"REALTIME_API_KEY": apiKey})
+	got, err := call("GET", p.url+"/api/openapi.json", "")
+	require.NoError(t, err)
+	var doc struct {
+		Paths map[string]struct {
+			Post struct {
+				RequestBody struct {
+					Content map[string]struct{ Example json.RawMessage }
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(got.body), &doc))
+	emits := 0
+	for path, of := range doc.Paths {
+		if !strings.HasPrefix(path, "/api/emit/") {
+			continue
+		}
+		body := string(of.Post.RequestBody.Content["application/json"].Example)
+		got, err := call("POST", p.url+path, body, "Authorization", "Bearer "+apiKey, "Content-Type", "application/json")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusAccepted, got.status, "%s %s: %s", path, body, got.body)
+		require.NotContains(t, got.body, `"success":false`, path)
+		emits++
+	}
+	require.Equal(t, len(contract.EmitKinds())+1, emits)
 }
 
 // describedEmits calls every emit endpoint and provokes what it can refuse.

@@ -8,6 +8,14 @@ export class Refused extends Error {
   }
 }
 
+/** What the demo's own users are told. The operator's page shows the API's words, which are the developer's. */
+const said: Record<string, string> = {
+  NOT_FOUND: 'Ya no existe, o no es de este negocio',
+  FORBIDDEN: 'No tienes permiso',
+  CONFLICT: 'Ese día ya no tiene lugar',
+  UNAVAILABLE: 'La base de datos no responde; inténtalo de nuevo',
+}
+
 /** Asks a route of the console, below /console/api/. What is sent carries the header that only our own pages send. */
 export async function ask<T>(path: string, options: { method?: string; token?: string; body?: unknown; signal?: AbortSignal } = {}): Promise<T> {
   const { method = 'GET', token, body, signal } = options
@@ -29,8 +37,9 @@ export async function ask<T>(path: string, options: { method?: string; token?: s
     throw new Refused(0, 'El servidor no responde')
   }
   if (!answer.ok) {
-    const problem = (await answer.json().catch(() => null)) as { error?: string } | null
-    throw new Refused(answer.status, problem?.error ?? `Respuesta ${answer.status}`)
+    const problem = (await answer.json().catch(() => null)) as { code?: string; error?: string } | null
+    const demo = path.startsWith('demo/') ? said[problem?.code ?? ''] : undefined
+    throw new Refused(answer.status, demo ?? problem?.error ?? `Respuesta ${answer.status}`)
   }
   return (await answer.json()) as T
 }
