@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"hash/maphash"
 	"sort"
 	"sync"
 	"time"
@@ -46,6 +47,11 @@ type Presence struct {
 	closed  bool
 	leaving sync.WaitGroup // grace timers under way
 	turn    sync.Mutex     // held by the one that announces: thousands who left at once must not hold up who is there
+
+	// orders are the users', by their hash: held from when one comes or goes until that is announced, or the others might hear
+	// of it in another order. Taken before mu and after turn.
+	orders [256]sync.Mutex
+	seed   maphash.Seed
 }
 
 type tenant struct {
@@ -79,13 +85,21 @@ func New(out Announcer, o Options) *Presence {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Presence{out: out, opts: o, tenants: map[string]*tenant{}, sockets: map[string]*member{}}
+	return &Presence{out: out, opts: o, tenants: map[string]*tenant{}, sockets: map[string]*member{}, seed: maphash.MakeSeed()}
+}
+
+// order returns a user's.
+func (p *Presence) order(tenantID, userID string) *sync.Mutex {
+	return &p.orders[maphash.String(p.seed, tenantID+"\x00"+userID)%uint64(len(p.orders))]
 }
 
 // Join takes in a socket: the others of the tenant hear user:online when it is the user's first, then it is told who is here
 // (presence:state). So whoever joins when a socket has its presence:state hears of its user in the own one, and not once more.
 func (p *Presence) Join(m Member) {
 	now := p.opts.Now()
+	order := p.order(m.TenantID, m.UserID)
+	order.Lock()
+	defer order.Unlock()
 	p.mu.Lock()
 	if _, again := p.sockets[m.SocketID]; again || p.closed {
 		p.mu.Unlock()
@@ -129,8 +143,16 @@ func (p *Presence) Leave(socketID string) (editing []string) { return p.Lost(soc
 func (p *Presence) Lost(socketID string, heard time.Time) (editing []string) {
 	now := p.opts.Now()
 	p.mu.Lock()
-	m, ok := p.sockets[socketID]
-	if !ok {
+	m := p.sockets[socketID]
+	p.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	order := p.order(m.TenantID, m.UserID)
+	order.Lock()
+	defer order.Unlock()
+	p.mu.Lock()
+	if p.sockets[socketID] != m {
 		p.mu.Unlock()
 		return nil
 	}
@@ -174,6 +196,9 @@ func (p *Presence) leaveNow(tenantID, userID string) {
 	defer p.leaving.Done()
 	p.turn.Lock()
 	defer p.turn.Unlock()
+	order := p.order(tenantID, userID)
+	order.Lock()
+	defer order.Unlock()
 	now := p.opts.Now()
 	p.mu.Lock()
 	t := p.tenants[tenantID]
