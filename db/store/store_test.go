@@ -13,15 +13,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/models"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/leak"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	t.Parallel()

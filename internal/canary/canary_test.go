@@ -13,10 +13,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/citaplanner/realtime/db/dbtest"
+	"github.com/citaplanner/realtime/internal/leak"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+	leak.Main(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
 // clock stands still until it is moved.

@@ -21,12 +21,12 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/citaplanner/realtime/internal/frontdoor"
+	"github.com/citaplanner/realtime/internal/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // patience bounds every wait; nothing is expected to take nearly as long.
 const patience = 30 * time.Second

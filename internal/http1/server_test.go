@@ -16,15 +16,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"github.com/citaplanner/realtime/internal/leak"
 )
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) // half a second
-}
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // silent is for what net/http says of what a test does on purpose.
 var silent = log.New(io.Discard, "", 0)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/leak"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -25,7 +26,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	leak.Main(m,
 		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"),
 		goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/models"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/leak"
 	"github.com/citaplanner/realtime/internal/notify"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
@@ -26,7 +27,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	leak.Main(m,
 		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"),
 		goleak.IgnoreAnyFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/citaplanner/realtime/internal/leak"
 	"github.com/citaplanner/realtime/pkg/engineio"
 )
 
@@ -139,9 +140,5 @@ func TestDefect12AThousandClientsVanishInTheMiddleOfConnect(t *testing.T) {
 	require.Zero(t, len(srv.spaces["/"].lib.Sockets().Keys()), "sockets that the library still knows")
 	require.Equal(t, came.Load(), left.Load())
 	require.Positive(t, came.Load())
-	leaked := goleak.Find(before)
-	for end := time.Now().Add(wait); leaked != nil && time.Now().Before(end); leaked = goleak.Find(before) {
-		continue // it has waited for less than half a second
-	}
-	require.NoError(t, leaked)
+	require.NoError(t, leak.Wait(before))
 }

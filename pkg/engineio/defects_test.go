@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/citaplanner/realtime/internal/leak"
 	"github.com/citaplanner/realtime/pkg/engineio"
 )
 
@@ -371,13 +372,7 @@ func TestWhatWasQueuedBeforeACloseArrivesOverAnUpgradeThatIsUnderWay(t *testing.
 
 func TestAThousandConnectionsThatVanishAtOnceLeaveNothing(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { // runs after the server's own clean-up
-		left := goleak.Find(before)
-		for end := time.Now().Add(patience); left != nil && time.Now().Before(end); left = goleak.Find(before) {
-			continue // it has waited for less than half a second
-		}
-		require.NoError(t, left)
-	})
+	t.Cleanup(func() { require.NoError(t, leak.Wait(before)) }) // runs after the server's own clean-up
 	s := serve(t, engineio.Options{})
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 100)
