@@ -240,16 +240,23 @@ func TestWhoStaysAwayTooLongOrMissesTooMuchStartsAnew(t *testing.T) {
 	s := startPostgres(t, "RECOVERY_TIME", "3s", "RECOVERY_BYTES", "65536")
 	n := startNode(t)
 	w := newNetwork(t, s)
+	telephone := n.connect(s.url, s.as(s.world.A.Admin)) // is there all the time
 	c := n.connect(w.url, s.quick(s.world.A.Admin, "websocket"))
 	first := c.kind("connect")
 	w.cut(true)
 	c.kind("disconnect")
 	s.away("1") // the client may know of the cut before the server does
+	missed := s.notice(s.world.A.ID, s.world.A.Admin, "while the laptop was closed")
 	s.away("0") // the session ends by itself
 	w.up()
 	again := c.kind("connect")
 	require.False(t, again.Recovered)
 	require.NotEqual(t, first.SID, again.SID)
+	require.Equal(t, []string{missed}, noteIDs(c.told()))
+	require.Equal(t, missed, object(t, telephone.event("notification:new").payload())["id"])
+	telephone.settle()
+	require.NotContains(t, telephone.events(), "calendar:refresh", "it has missed nothing")
+	require.NotContains(t, telephone.events(), "notification:new")
 
 	s = startPostgres(t, "RECOVERY_BYTES", "65536")
 	w = newNetwork(t, s)
@@ -263,7 +270,7 @@ func TestWhoStaysAwayTooLongOrMissesTooMuchStartsAnew(t *testing.T) {
 	require.NotEqual(t, "0", s.metric("realtime_sio_recovery_bytes"))
 	w.up()
 	require.False(t, c.kind("connect").Recovered)
-	c.settle()
+	require.Empty(t, c.told(), "no notification was among it; the calendar loads anew")
 	require.NotContains(t, c.events(), "tick", "nothing of what has a gap")
 	require.Equal(t, "1", s.metric(`realtime_sio_recoveries_total{result="missed"}`))
 }

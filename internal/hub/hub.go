@@ -44,7 +44,7 @@ type Appointments interface {
 // Returns tells users who come back what they have missed; internal/returning satisfies it.
 type Returns interface {
 	// Joined hears of each socket, when it can be sent to, and returns what it has to be sent.
-	Joined(u store.Owner, how returning.Coming, place *returning.Place) []returning.Event
+	Joined(u store.Owner, how returning.Coming, since time.Time, place *returning.Place) []returning.Event
 	// Left hears of each user who had the last socket at the time given and did not come back within the grace, or (stopping)
 	// had one when the server stopped.
 	Left(tenantID, userID string, seen time.Time, stopping bool)

@@ -23,9 +23,9 @@ func (h *Hub) ToUser(_ context.Context, tenantID, userID, event string, payload 
 	return h.send(tenantID, sio.Target{Rooms: []string{contract.UserRoom(userID)}}, event, payload)
 }
 
-// ToJoined is ToUser for the sockets that joined before t alone.
+// ToJoined is ToUser for the sockets that t is meant for alone.
 func (h *Hub) ToJoined(_ context.Context, tenantID, userID string, t returning.Telling, event string, payload any) (int, error) {
-	joined := func(s *sio.Socket) bool { ses, ok := s.Data().(*session); return ok && ses.place.Before(t) }
+	joined := func(s *sio.Socket) bool { ses, ok := s.Data().(*session); return ok && ses.place.Meant(t) }
 	return h.send(tenantID, sio.Target{Rooms: []string{contract.UserRoom(userID)}, Only: joined}, event, payload)
 }
 

@@ -35,9 +35,9 @@ type joins struct {
 	places chan *returning.Place
 }
 
-func (j joins) Joined(u store.Owner, how returning.Coming, place *returning.Place) []returning.Event {
+func (j joins) Joined(u store.Owner, how returning.Coming, since time.Time, place *returning.Place) []returning.Event {
 	defer func() { j.places <- place }()
-	return j.Service.Joined(u, how, place)
+	return j.Service.Joined(u, how, since, place)
 }
 
 // connect opens a socket by polling, and returns its private id when its CONNECT was answered.
@@ -81,10 +81,10 @@ func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	require.True(t, first.Before(1))
-	require.Equal(t, 1, sent("t1", 1))
-	require.Zero(t, sent("t1", 0), "it joined behind that one")
-	require.Zero(t, sent("t2", 1), "another tenant's")
+	require.True(t, first.Meant(returning.Telling{N: 1}))
+	require.Equal(t, 1, sent("t1", returning.Telling{N: 1}))
+	require.Zero(t, sent("t1", returning.Telling{}), "it joined behind that one")
+	require.Zero(t, sent("t2", returning.Telling{N: 1}), "another tenant's")
 }
 
 // comings is a returning.Service that says of each socket whether it had a place already.
@@ -93,9 +93,9 @@ type comings struct {
 	placed chan bool
 }
 
-func (c comings) Joined(u store.Owner, how returning.Coming, place *returning.Place) []returning.Event {
-	c.placed <- place.Before(math.MaxUint64)
-	return c.Service.Joined(u, how, place)
+func (c comings) Joined(u store.Owner, how returning.Coming, since time.Time, place *returning.Place) []returning.Event {
+	c.placed <- place.Meant(returning.Telling{N: math.MaxUint64})
+	return c.Service.Joined(u, how, since, place)
 }
 
 // One who kept the place would get with the broadcast what Joined returns as well.

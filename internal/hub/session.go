@@ -188,13 +188,16 @@ func (h *Hub) returned(ses *session) {
 		return
 	}
 	how := returning.Anew
+	since, lost := ses.socket.Lost()
 	switch {
 	case ses.socket.Doubtful(): // the inbox makes good what a crash took; what came is dropped by its id
 		how = returning.Doubtful
 	case ses.socket.Recovered():
 		how = returning.Recovered
+	case lost:
+		how = returning.Lost
 	}
-	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), how, &ses.place) {
+	for _, e := range h.deps.Returns.Joined(ses.user.Owner(), how, since, &ses.place) {
 		h.emit(ses, e.Name, e.Payload)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/citaplanner/realtime/internal/identity"
 	"github.com/citaplanner/realtime/internal/limits"
 	"github.com/citaplanner/realtime/internal/presence"
+	"github.com/citaplanner/realtime/internal/returning"
 	"github.com/citaplanner/realtime/pkg/contract"
 )
 
@@ -39,7 +40,7 @@ func TestASessionOfAnotherProcessIsRestoredToTheSameRightsAlone(t *testing.T) {
 	again, err := h.save("socket", now)
 	require.NoError(t, err)
 	require.JSONEq(t, string(live), string(again), "a crash before it is resumed loses nothing of it")
-	require.False(t, now.place.Before(1), "what it is told comes when it has joined")
+	require.False(t, now.place.Meant(returning.Telling{N: 1}), "what it is told comes when it has joined")
 	for name, change := range map[string]func(*identity.User){
 		"user":   func(u *identity.User) { u.ID = "eve" },
 		"tenant": func(u *identity.User) { u.TenantID = "t2" },

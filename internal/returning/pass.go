@@ -106,7 +106,7 @@ func (s *Service) decide(ctx context.Context, due map[store.Person]*arrival) {
 		s.opts.Metrics.returns.WithLabelValues(v.result()).Inc() // now: who sees it may count on what was decided
 	}
 	for _, a := range absences {
-		s.tell(ctx, a.Owner, missed[a.Owner])
+		s.tell(ctx, a, due[store.Person{TenantID: a.TenantID, UserID: a.ID}].only, missed[a.Owner])
 	}
 }
 
@@ -134,12 +134,25 @@ func (s *Service) judge(ctx context.Context, tx *store.Store, due map[store.Pers
 	verdicts = make(map[store.Person]verdict, len(due))
 	for p, a := range due {
 		row, found := rows[p]
-		v := isNew
-		if !found && a.crashed {
+		lost, since := s.lost(a)
+		if !found && (a.crashed || lost) {
 			row, found = s.supposed(p, a), true
 		}
-		if found {
+		v := isNew
+		switch {
+		case a.only > 0: // the row says nothing of that client
+			row.At = now
+		case found:
 			v = s.verdict(row, a, now)
+		}
+		if lost && v != isBack && since.IsZero() { // else since the user was away
+			since = s.atWorst(a.came)
+		}
+		if lost {
+			v = isBack
+			if !since.IsZero() && since.Before(row.At) {
+				row.At = since
+			}
 		}
 		verdicts[p] = v
 		if v == isUnclear {
@@ -155,6 +168,13 @@ func (s *Service) judge(ctx context.Context, tx *store.Store, due map[store.Pers
 		}
 	}
 	return verdicts, seen, absences, nil
+}
+
+// lost is what is known of a user's clients that could not have their sessions any more.
+func (s *Service) lost(a *arrival) (lost bool, since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a.lost, a.since
 }
 
 // verdict judges by the row of a user who came.

@@ -32,7 +32,7 @@ const (
 
 // Broadcaster is the hub.
 type Broadcaster interface {
-	// ToJoined sends to the sockets of a user that signed in under that tenant, to those whose Place is Before t alone.
+	// ToJoined sends to the sockets of a user that signed in under that tenant, to those that t is Meant for alone.
 	ToJoined(ctx context.Context, tenantID, userID string, t Telling, event string, payload any) (int, error)
 	// Here reports whether the user has such a socket.
 	Here(tenantID, userID string) bool
@@ -47,18 +47,30 @@ type Event struct {
 	Payload json.RawMessage
 }
 
-// Telling numbers what users are told, in order.
-type Telling uint64
+// Telling is one of the times that a user is told something.
+type Telling struct {
+	N    uint64 // in order, of all users; the first is 1
+	From uint64 // where only lost sockets are meant: those that joined behind the telling before this one; 0: all are meant
+}
 
 // Place says behind which tellings a socket joined, so that each comes to it once: with the broadcast, or from Joined. The zero
 // Place is that of a socket which has not joined.
-type Place struct{ behind atomic.Uint64 }
+type Place struct {
+	behind atomic.Uint64 // the number of the next telling; 0: it has not joined
+	lost   atomic.Bool
+}
 
-// Before reports whether the socket had joined when that telling began: then Joined has not returned it.
-func (p *Place) Before(t Telling) bool { n := p.behind.Load(); return n != 0 && n <= uint64(t) }
+// Meant reports whether a socket has to be sent that telling. One that joined when it had begun has it from Joined.
+func (p *Place) Meant(t Telling) bool {
+	n := p.behind.Load()
+	return n != 0 && n <= t.N && (t.From == 0 || p.lost.Load() && n >= t.From)
+}
 
 // Keep takes over the place of the socket that this one goes on for.
-func (p *Place) Keep(of *Place) { p.behind.Store(of.behind.Load()) }
+func (p *Place) Keep(of *Place) {
+	p.lost.Store(of.lost.Load())
+	p.behind.Store(of.behind.Load())
+}
 
 // Options of New; the zero value is usable.
 type Options struct {
@@ -70,7 +82,7 @@ type Options struct {
 	Grace time.Duration
 	// Beat is how often those who are here are noted, so that a crash loses little; 0 is 30 s. The same on all nodes.
 	Beat time.Duration
-	// Recovery is how long a client may take to come back to its socket.
+	// Recovery is how long a client has to come back to its socket.
 	Recovery time.Duration
 	// Keep is how long a user who is away is remembered; 0 is 60 days, and it is MaxAge at least. PruneEvery is how often older
 	// rows are deleted; 0 is 1 h.
@@ -98,7 +110,7 @@ type Service struct {
 	waiting  map[store.Person]*arrival   // those of here about whom nothing is decided yet
 	left     map[store.Person]store.Seen // not written yet
 	told     told
-	tellings Telling // how many there were
+	tellings uint64 // how many there were
 }
 
 // arrival is a user who came.
@@ -109,6 +121,10 @@ type arrival struct {
 	beat  time.Time // of another node, when first looked: it may have the user; zero: none
 
 	crashed bool // was here before a server crashed
+
+	lost  bool      // a client of the user could not have its session any more; guarded by Service.mu, as since
+	since time.Time // when it was last there, the one of several that was away longest; zero: not known
+	only  uint64    // the user was here meanwhile, and the lost sockets are told alone: see Telling.From
 }
 
 // New returns a service.
@@ -153,27 +169,54 @@ const (
 	// Doubtful is a recovered one whose server crashed: its user was here until then, whether that was noted or not, and what
 	// the server sent last may be lost.
 	Doubtful
+	// Lost is one whose client asked for its session and could not have it any more. It was away, whatever others the user has.
+	Lost
 )
 
 // Joined hears of a socket that can be sent to by now, and sets its place. It returns what the socket still has to get: what
-// the user's others got a moment ago.
-func (s *Service) Joined(u store.Owner, how Coming, place *Place) []Event {
+// the user's others got a moment ago. since is when the client of a Lost one was last there; zero where that is not known.
+func (s *Service) Joined(u store.Owner, how Coming, since time.Time, place *Place) []Event {
 	p, now := store.Person{TenantID: u.TenantID, UserID: u.ID}, s.opts.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	place.behind.CompareAndSwap(0, uint64(s.tellings)+1) // one that it kept stays: what is being told may be on its way to it
-	if _, known := s.here[p]; known {
-		if how == Recovered {
+	if place.behind.CompareAndSwap(0, s.tellings+1) { // one that it kept stays: what is being told may be on its way to it
+		place.lost.Store(how == Lost)
+	}
+	_, known := s.here[p]
+	s.here[p] = u
+	switch {
+	case known && how == Recovered:
+		return nil
+	case known && how != Lost:
+		return s.told.to(p, now)
+	case known:
+		if events := s.told.toLost(p, since, now); events != nil {
+			s.tellings++ // it is behind that one
+			return events
+		}
+		if a := s.waiting[p]; a != nil {
+			a.lose(since)
 			return nil
 		}
-		return s.told.to(p, now)
+		s.waiting[p] = &arrival{owner: u, came: now, due: now, lost: true, since: since, only: s.tellings + 1}
+	case how != Recovered:
+		a := &arrival{owner: u, came: now, due: now, crashed: how == Doubtful}
+		if how == Lost {
+			a.lose(since)
+		}
+		s.waiting[p] = a
+	default:
+		return nil
 	}
-	s.here[p] = u
-	if how != Recovered {
-		s.waiting[p] = &arrival{owner: u, came: now, due: now, crashed: how == Doubtful}
-		s.hurry()
-	}
+	s.hurry()
 	return nil
+}
+
+// lose notes a client that could not have its session any more. The lock is held.
+func (a *arrival) lose(since time.Time) {
+	if a.lost = true; a.since.IsZero() || !since.IsZero() && since.Before(a.since) {
+		a.since = since
+	}
 }
 
 // Left hears that a user has no socket any more and was there until seen, and whether that is so because this server stops.
@@ -188,7 +231,7 @@ func (s *Service) Left(tenantID, userID string, seen time.Time, stopping bool) {
 	delete(s.waiting, p)
 	s.told.forget(p)
 	switch {
-	case known && !undecided:
+	case known && (!undecided || a.only > 0):
 		state := store.SeenLeft
 		if stopping {
 			state = store.SeenStopped
@@ -203,9 +246,14 @@ func (s *Service) Left(tenantID, userID string, seen time.Time, stopping bool) {
 	s.hurry()
 }
 
-// supposed is since when a user was here whose server crashed before it noted that, which takes no longer than a beat.
+// supposed is since when a user was here whose server crashed before it noted that.
 func (s *Service) supposed(p store.Person, a *arrival) store.Seen {
-	return store.Seen{Person: p, At: a.came.Add(-s.opts.Recovery - s.opts.Beat - beatSlack), State: store.SeenSupposed, Node: s.opts.Node}
+	return store.Seen{Person: p, At: s.atWorst(a.came), State: store.SeenSupposed, Node: s.opts.Node}
+}
+
+// atWorst is when a client that comes back now was last there, where nothing says so: a beat before its server crashed.
+func (s *Service) atWorst(now time.Time) time.Time {
+	return now.Add(-s.opts.Recovery - s.opts.Beat - beatSlack)
 }
 
 // hurry wakes Run.

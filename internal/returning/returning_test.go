@@ -141,7 +141,7 @@ func (s *scene) advance(d time.Duration) { s.ns.Add(int64(d)) }
 // comes is a socket of the admin, and what the node then sends.
 func (s *scene) comes() []string {
 	s.t.Helper()
-	require.Empty(s.t, s.Joined(s.u, Anew, &Place{}))
+	require.Empty(s.t, s.Joined(s.u, Anew, time.Time{}, &Place{}))
 	return s.looks()
 }
 
@@ -193,11 +193,11 @@ func TestWhoComesBackIsToldOnceWhatCameMeanwhile(t *testing.T) {
 		s.leaves()
 		s.notes("n1", "n2")
 		require.Equal(t, s.news("n1", "n2"), s.comes())
-		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh}, lines(s.Joined(s.u, Anew, &Place{})),
+		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh}, lines(s.Joined(s.u, Anew, time.Time{}, &Place{})),
 			"another socket of the same tab, a little later")
-		require.Empty(t, s.Joined(s.u, Recovered, &Place{}), "one that was recovered")
+		require.Empty(t, s.Joined(s.u, Recovered, time.Time{}, &Place{}), "one that was recovered")
 		s.advance(tabTime + time.Millisecond)
-		require.Empty(t, s.Joined(s.u, Anew, &Place{}), "another tab")
+		require.Empty(t, s.Joined(s.u, Anew, time.Time{}, &Place{}), "another tab")
 		require.Empty(t, s.looks())
 
 		s.leaves()
@@ -217,17 +217,17 @@ func TestASocketThatJoinsWhileItsUserIsToldGetsItOnce(t *testing.T) {
 		s.leaves()
 		s.notes("n1")
 		var early, late, coming, back Place
-		require.Empty(t, s.Joined(s.u, Anew, &early))
+		require.Empty(t, s.Joined(s.u, Anew, time.Time{}, &early))
 		sends := 0
 		s.out.sees = func(telling Telling) { // nothing has been sent yet, or the notification has
 			late = Place{}
-			require.Equal(t, []string{"notification:new n1 replayed", refresh}, lines(s.Joined(s.u, Anew, &late)))
-			require.False(t, late.Before(telling), "it has it from Joined")
-			require.True(t, early.Before(telling))
-			require.False(t, coming.Before(telling), "it will have it from Joined")
+			require.Equal(t, []string{"notification:new n1 replayed", refresh}, lines(s.Joined(s.u, Anew, time.Time{}, &late)))
+			require.False(t, late.Meant(telling), "it has it from Joined")
+			require.True(t, early.Meant(telling))
+			require.False(t, coming.Meant(telling), "it will have it from Joined")
 			back.Keep(&early)
-			require.Empty(t, s.Joined(s.u, Recovered, &back))
-			require.True(t, back.Before(telling), "a socket that goes on for one that waits for the rest of it")
+			require.Empty(t, s.Joined(s.u, Recovered, time.Time{}, &back))
+			require.True(t, back.Meant(telling), "a socket that goes on for one that waits for the rest of it")
 			sends++
 		}
 		require.Len(t, s.looks(), 2)
@@ -237,11 +237,92 @@ func TestASocketThatJoinsWhileItsUserIsToldGetsItOnce(t *testing.T) {
 		s.leaves()
 		s.notes("n2")
 		var next Place
-		require.Empty(t, s.Joined(s.u, Anew, &next))
+		require.Empty(t, s.Joined(s.u, Anew, time.Time{}, &next))
 		s.out.sees = func(telling Telling) {
-			require.True(t, next.Before(telling) && late.Before(telling), "the next time both have joined")
+			require.True(t, next.Meant(telling) && late.Meant(telling), "the next time both have joined")
 		}
 		require.Len(t, s.looks(), 2)
+	})
+}
+
+// loses is a socket of the admin whose client asked for a session that is over; it was last there then.
+func (s *scene) loses(since time.Time) *Place {
+	s.t.Helper()
+	var place Place
+	require.Empty(s.t, s.Joined(s.u, Lost, since, &place))
+	return &place
+}
+
+// A laptop that was closed, of a user whose telephone was there all the time.
+func TestAClientThatCannotHaveItsSessionIsToldThoughItsUserWasHere(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		s.notes("before")
+		var telephone Place
+		require.Empty(t, s.Joined(s.u, Anew, time.Time{}, &telephone))
+		require.Empty(t, s.looks())
+		s.advance(time.Hour)
+		closed := s.now()
+		s.notes("n1", "n2")
+		s.advance(time.Hour)
+		s.beat(t.Context())
+		laptop := s.loses(closed)
+		second := s.loses(closed.Add(-time.Millisecond)) // the same laptop's, before the first was told
+		s.out.sees = func(telling Telling) {
+			require.False(t, telephone.Meant(telling))
+			require.True(t, laptop.Meant(telling) && second.Meant(telling))
+		}
+		require.Equal(t, s.news("n1", "n2"), s.looks())
+		var third Place
+		require.Equal(t, []string{"notification:new n1 replayed", "notification:new n2 replayed", refresh},
+			lines(s.Joined(s.u, Lost, closed.Add(time.Millisecond), &third)), "and a little later")
+		require.Empty(t, s.Joined(s.u, Anew, time.Time{}, &Place{}), "another tab of the telephone")
+		require.Empty(t, s.looks())
+
+		tablet := s.loses(closed.Add(-time.Minute)) // which was away for longer than what was told
+		s.out.sees = func(telling Telling) {
+			require.True(t, tablet.Meant(telling))
+			require.False(t, telephone.Meant(telling) || laptop.Meant(telling) || second.Meant(telling) || third.Meant(telling))
+		}
+		require.Equal(t, s.news("n1", "n2"), s.looks())
+
+		s.out.sees = nil
+		s.advance(time.Minute)
+		s.notes("n3")
+		s.loses(time.Time{}) // nobody knows since when
+		require.Equal(t, s.news("n3"), s.looks(), "of the last minutes")
+		s.advance(time.Minute)
+		left := s.now()
+		s.loses(time.Time{})
+		s.out.away[s.u.ID] = true
+		s.Left(s.u.TenantID, s.u.ID, left, false) // all at once, before it was looked at
+		s.looks()
+		s.out.away[s.u.ID] = false
+		s.advance(time.Minute)
+		s.notes("n4")
+		require.Equal(t, s.news("n4"), s.comes(), "the user was here until then")
+	})
+}
+
+func TestALostSessionMakesAnAbsenceOfOneThatIsNone(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		s.comes()
+		s.notes("n1")
+		s.advance(10 * time.Second)
+		s.leaves()
+		s.notes("n2")
+		s.loses(time.Time{})
+		require.Equal(t, s.news("n2"), s.looks(), "since the user was away")
+
+		s.advance(3 * time.Minute)
+		s.beat(t.Context())
+		s.notes("n3")
+		two := s.node("two")
+		two.loses(time.Time{})
+		require.Equal(t, s.news("n3"), two.looks(), "which another node cannot wait for: it has lost something")
+		fresh := s.node("three")
+		fresh.u.ID = s.w.A.Manager
+		fresh.loses(time.Time{})
+		require.Equal(t, fresh.news(), fresh.looks(), "one of whom there is nothing")
 	})
 }
 
@@ -279,7 +360,7 @@ func TestARecoveredSocketMeansThatTheUserWasNotAway(t *testing.T) {
 		s.comes()
 		s.leaves()
 		s.notes("n1")
-		require.Empty(t, s.Joined(s.u, Recovered, &Place{}))
+		require.Empty(t, s.Joined(s.u, Recovered, time.Time{}, &Place{}))
 		require.Empty(t, s.looks())
 		require.Empty(t, s.comes())
 	})
@@ -302,7 +383,7 @@ func TestAnAbsenceGoesOnUntilSomebodyCouldBeTold(t *testing.T) {
 		s.advance(time.Minute)
 		left := s.now()
 		s.notes("n3", "n4", "n5")
-		s.Joined(s.u, Anew, &Place{})
+		s.Joined(s.u, Anew, time.Time{}, &Place{})
 		s.Left(s.u.TenantID, s.u.ID, left, false)
 		require.Equal(t, s.news("n3", "n4", "n5"), s.looks())
 	})
@@ -337,14 +418,14 @@ func TestWhoseFirstServerCrashedBeforeItNotedThemIsNotNew(t *testing.T) {
 		s.advance(2*time.Minute + 40*time.Second)
 		s.notes("n1") // lost by the server that crashed
 		s.advance(2 * time.Minute)
-		require.Empty(t, s.Joined(s.u, Doubtful, &Place{}))
+		require.Empty(t, s.Joined(s.u, Doubtful, time.Time{}, &Place{}))
 		s.out.away[s.u.ID] = true // and gone again, before it was looked at
 		s.looks()
 		s.Left(s.u.TenantID, s.u.ID, s.now(), false)
 		s.looks()
 		s.advance(time.Hour)
 		s.out.away[s.u.ID] = false
-		require.Empty(t, s.Joined(s.u, Doubtful, &Place{}), "to a server that crashed once more")
+		require.Empty(t, s.Joined(s.u, Doubtful, time.Time{}, &Place{}), "to a server that crashed once more")
 		s.Left(s.u.TenantID, s.u.ID, s.now(), false) // while the next one was coming
 		require.Equal(t, s.news("n1"), s.looks())
 	})
@@ -357,7 +438,7 @@ func TestADoubtfulRecoveryReplacesNothingThatWasNoted(t *testing.T) {
 		s.advance(2 * time.Minute)
 		one := s.node("one")
 		one.out.away[s.u.ID] = true
-		require.Empty(t, one.Joined(s.u, Doubtful, &Place{}))
+		require.Empty(t, one.Joined(s.u, Doubtful, time.Time{}, &Place{}))
 		one.Left(s.u.TenantID, s.u.ID, s.now(), false)
 		one.looks()
 		s.advance(time.Hour)
@@ -391,7 +472,7 @@ func TestAReloadThatAnotherNodeAnswersIsNoAbsence(t *testing.T) {
 		s.out.away[s.u.ID] = true
 		two := s.node("two")
 		s.advance(time.Second)
-		require.Empty(t, two.Joined(s.u, Anew, &Place{}))
+		require.Empty(t, two.Joined(s.u, Anew, time.Time{}, &Place{}))
 		s.advance(grace)
 		s.Left(s.u.TenantID, s.u.ID, left, false)
 		s.looks()
@@ -409,7 +490,7 @@ func TestOfTwoNodesThatSeeOneComeBackOneTells(t *testing.T) {
 		nodes := []*scene{s.node("two"), s.node("three"), s.node("four")}
 		var wg sync.WaitGroup
 		for _, n := range nodes {
-			n.Joined(s.u, Anew, &Place{})
+			n.Joined(s.u, Anew, time.Time{}, &Place{})
 			wg.Go(func() { n.pass(t.Context()) })
 		}
 		wg.Wait()
@@ -425,7 +506,7 @@ func TestManyWhoComeBackAtOnceAreAFewStatements(t *testing.T) {
 	each(t, func(t *testing.T, s *scene) {
 		come := func() {
 			for i := range 2 * batch {
-				s.Joined(store.Owner{TenantID: s.u.TenantID, ID: fmt.Sprint("user-", i)}, Anew, &Place{})
+				s.Joined(store.Owner{TenantID: s.u.TenantID, ID: fmt.Sprint("user-", i)}, Anew, time.Time{}, &Place{})
 			}
 		}
 		come()
@@ -447,7 +528,7 @@ func TestWhatFailsIsTriedAgainOrCounted(t *testing.T) {
 		s.comes()
 		s.leaves()
 		s.notes("n1")
-		s.Joined(s.u, Anew, &Place{})
+		s.Joined(s.u, Anew, time.Time{}, &Place{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		rename := func(from, to string) {
 			require.NoError(t, s.st.InTx(ctx, func(tx *store.Store) error {
@@ -475,12 +556,12 @@ func TestWhatIsKeptForTheOtherSocketsIsBounded(t *testing.T) {
 	now := time.Now()
 	big := []Event{{Name: "x", Payload: make(json.RawMessage, toldBytes/4)}}
 	for i := range 10 {
-		kept.remember(store.Person{UserID: fmt.Sprint(i)}, big, now)
+		kept.remember(store.Person{UserID: fmt.Sprint(i)}, &telling{events: big}, now)
 	}
 	require.Len(t, kept.of, 3)
 	require.LessOrEqual(t, kept.bytes, toldBytes)
-	kept.remember(store.Person{UserID: "0"}, big, now)
-	kept.remember(store.Person{UserID: "late"}, big, now.Add(time.Minute))
+	kept.remember(store.Person{UserID: "0"}, &telling{events: big}, now)
+	kept.remember(store.Person{UserID: "late"}, &telling{events: big}, now.Add(time.Minute))
 	require.Len(t, kept.of, 1, "what nobody can come for any more makes room")
 	kept.forget(store.Person{UserID: "late"})
 	require.Zero(t, kept.bytes)

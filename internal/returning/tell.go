@@ -32,22 +32,36 @@ type told struct {
 
 type telling struct {
 	until  time.Time
+	since  time.Time // of what is told
+	lost   bool      // lost sockets were told alone
 	events []Event
 	bytes  int
 }
 
 func (t *told) to(p store.Person, now time.Time) []Event {
 	one := t.of[p]
-	if one == nil || now.After(one.until) {
+	if one == nil || now.After(one.until) || one.lost {
 		return nil
 	}
 	return one.events
 }
 
-func (t *told) remember(p store.Person, events []Event, now time.Time) {
+// toLost is to for a socket whose client was last there then; zero: not known.
+func (t *told) toLost(p store.Person, since, now time.Time) []Event {
+	one := t.of[p]
+	if one == nil || now.After(one.until) || !since.IsZero() && since.Before(one.since) {
+		return nil
+	}
+	return one.events
+}
+
+func (t *told) remember(p store.Person, one *telling, now time.Time) {
+	if one.lost && t.to(p, now) != nil {
+		return // the others of a tab may come yet
+	}
 	t.forget(p)
-	one := &telling{until: now.Add(tabTime), events: events}
-	for _, e := range events {
+	one.until = now.Add(tabTime)
+	for _, e := range one.events {
 		one.bytes += len(e.Name) + len(e.Payload)
 	}
 	if t.bytes+one.bytes > toldBytes {
@@ -74,9 +88,10 @@ func (t *told) expire(now time.Time) {
 	}
 }
 
-// tell sends to a user who was away what was missed, oldest first, and lets calendars load anew.
-func (s *Service) tell(ctx context.Context, u store.Owner, rows []models.NotificationLog) {
-	p, now := store.Person{TenantID: u.TenantID, UserID: u.ID}, s.opts.Now()
+// tell sends to a user who was away what was missed, oldest first, and lets calendars load anew. only is arrival's.
+func (s *Service) tell(ctx context.Context, absence store.Absence, only uint64, rows []models.NotificationLog) {
+	u, now := absence.Owner, s.opts.Now()
+	p := store.Person{TenantID: u.TenantID, UserID: u.ID}
 	events := make([]Event, 0, len(rows)+1)
 	for _, row := range rows {
 		payload, err := s.payload(row, u.ID)
@@ -97,9 +112,9 @@ func (s *Service) tell(ctx context.Context, u store.Owner, rows []models.Notific
 	}
 	s.mu.Lock()
 	s.tellings++
-	t := s.tellings
+	t := Telling{s.tellings, only}
 	if _, here := s.here[p]; here { // what joins from here on gets it from Joined
-		s.told.remember(p, events, now)
+		s.told.remember(p, &telling{since: absence.Since, lost: only > 0, events: events}, now)
 	}
 	s.mu.Unlock()
 	for _, e := range events {

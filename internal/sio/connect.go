@@ -43,6 +43,7 @@ type attempt struct {
 	data    any   // Authenticate's
 	line    *line // nil without recovery
 	back    bool  // the line is one that the client had
+	lost    *time.Time
 	refusal *ConnectError
 	refused bool    // a CONNECT_ERROR is being written
 	socket  *Socket // who joined
@@ -95,10 +96,12 @@ func (c *conn) decide(sp *space) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.srv.opts.AuthTimeout)
 	defer cancel()
-	if l, data := r.restore(ctx, sp, a.auth, a.data); l != nil {
+	l, data, lost := r.restore(ctx, sp, a.auth, a.data)
+	if l != nil {
 		a.line, a.data, a.back = l, data, true
 		return
 	}
+	a.lost = lost
 	a.line = r.open(sp, a.data)
 }
 
@@ -144,7 +147,7 @@ func (s *Server) admit(ls *socket.Socket, next func(*socket.ExtendedError)) {
 		next(socket.NewExtendedError(a.refusal.Message, encodable(s, a.refusal.Data)))
 		return
 	}
-	sock := &Socket{id: string(ls.Id()), lib: ls, conn: c, space: s.spaces[ls.Nsp().Name()], line: a.line, recovered: a.back}
+	sock := &Socket{id: string(ls.Id()), lib: ls, conn: c, space: s.spaces[ls.Nsp().Name()], line: a.line, recovered: a.back, lost: a.lost}
 	sock.SetData(a.data)
 	sock.doubtful = a.back && s.recovery.doubts(a.line)
 	if a.line != nil && !a.back {

@@ -75,6 +75,7 @@ type recovery struct {
 	groups map[string]*kept
 	bytes  int
 	away   int
+	gone   departures
 	sweep  *time.Timer // nil: nothing to sweep
 	closed bool
 }

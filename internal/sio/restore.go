@@ -3,6 +3,7 @@ package sio
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/citaplanner/realtime/pkg/engineio"
 )
@@ -42,14 +43,27 @@ func (r *recovery) joined(l *line, s *Socket) {
 }
 
 // restore looks for the session that a CONNECT packet asks for, and takes it: nobody else gets it, and nothing that its
-// client missed is dropped any more. It returns nil where the client has to start anew. data are what Authenticate said.
-func (r *recovery) restore(ctx context.Context, sp *space, auth map[string]any, now any) (l *line, data any) {
+// client missed is dropped any more. data are what Authenticate said. It returns nil where the client has to start anew; lost is then
+// when it was last there for its session, zero where that is not known, and nil where there was none.
+func (r *recovery) restore(ctx context.Context, sp *space, auth map[string]any, now any) (l *line, data any, lost *time.Time) {
 	if auth["pid"] == nil {
-		return nil, nil // a first connection
+		return nil, nil, nil // a first connection
 	}
 	l, data, result := r.take(ctx, sp, auth, now)
 	r.metrics.recoveries.WithLabelValues(result).Inc()
-	return l, data
+	if l == nil && result != refusedMalformed {
+		left := r.departed(auth["pid"])
+		lost = &left
+	}
+	return l, data, lost
+}
+
+// departed is when the client of a session that is over was last there; zero where that is not known.
+func (r *recovery) departed(asked any) time.Time {
+	id, _ := parsePID(asked)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone.at[id]
 }
 
 func (r *recovery) take(ctx context.Context, sp *space, auth map[string]any, now any) (*line, any, string) {
@@ -209,6 +223,12 @@ func (r *recovery) back(l *line) {
 
 // end gives a session up and returns what has to leave its rooms.
 func (r *recovery) end(l *line) *Socket {
+	switch {
+	case l.away != nil:
+		r.gone.add(l.pid, l.away.until.Add(-r.opts.Time))
+	case l.socket.conn != nil:
+		r.gone.add(l.pid, r.now())
+	}
 	r.back(l)
 	delete(r.lines, l.pid)
 	r.save(l) // there is none: it is over for all

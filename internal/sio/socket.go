@@ -2,6 +2,7 @@ package sio
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/zishang520/socket.io-go-parser/v2/parser"
 	"github.com/zishang520/socket.io/v2/socket"
@@ -20,6 +21,7 @@ type Socket struct {
 	line      *line // nil without recovery
 	recovered bool
 	doubtful  bool
+	lost      *time.Time     // see Lost
 	pending   atomic.Int64   // acknowledgements that the client owes
 	event     *parser.Packet // the EVENT under way; belongs to the connection's step
 
@@ -58,6 +60,15 @@ func (s *Socket) Recovered() bool { return s.recovered }
 // Doubtful tells of a recovered socket that the process which had it before has not said that its client was gone: it may have
 // died, and with it what it had sent in its last moment to neither the client nor Recovery.Shared.
 func (s *Socket) Doubtful() bool { return s.doubtful }
+
+// Lost tells of a client that asked for a session which it could not have any more: it has missed what came since it was last
+// there. since is zero where that is not known.
+func (s *Socket) Lost() (since time.Time, lost bool) {
+	if s.lost == nil {
+		return time.Time{}, false
+	}
+	return *s.lost, true
+}
 
 // Join puts the socket into rooms. A socket that is gone joins nothing.
 func (s *Socket) Join(rooms ...string) { s.space.rooms.join(s.id, rooms...) }
