@@ -29,15 +29,34 @@ func (everybody) Authenticate(context.Context, identity.Request) (identity.User,
 
 func (everybody) Prove(identity.Request) *identity.Proof { return nil }
 
-// joins is a returning.Service that knows of no absence, and where each socket stands.
+// joins is a returning.Service that knows of no absence, and tells of each socket that joins.
 type joins struct {
 	*returning.Service
-	places chan *returning.Place
+	seen chan join
+}
+
+type join struct {
+	place  *returning.Place
+	placed bool // it had one already
 }
 
 func (j joins) Joined(u store.Owner, how returning.Coming, since time.Time, place *returning.Place) []returning.Event {
-	defer func() { j.places <- place }()
+	one := join{place, place.Meant(returning.Telling{N: math.MaxUint64})}
+	defer func() { j.seen <- one }()
 	return j.Service.Joined(u, how, since, place)
+}
+
+// joining serves a hub, and returns it, its address and who joins.
+func joining(t *testing.T, o Options) (h *Hub, url string, seen <-chan join) {
+	t.Helper()
+	h, err := New(Deps{Identity: everybody{}}, o)
+	require.NoError(t, err)
+	j := joins{returning.New(nil, h, nil, returning.Options{}), make(chan join, 1)}
+	h.deps.Returns = j
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { require.NoError(t, h.Shutdown(context.Background())) })
+	return h, srv.URL, j.seen
 }
 
 // connect opens a socket by polling, and returns its private id when its CONNECT was answered.
@@ -66,16 +85,9 @@ func connect(t *testing.T, url, auth string) (pid string) {
 
 func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
 	t.Parallel()
-	h, err := New(Deps{Identity: everybody{}}, Options{})
-	require.NoError(t, err)
-	places := make(chan *returning.Place, 1)
-	h.deps.Returns = joins{returning.New(nil, h, nil, returning.Options{}), places}
-	srv := httptest.NewServer(h)
-	defer srv.Close()
-	defer func() { require.NoError(t, h.Shutdown(context.Background())) }()
-
-	connect(t, srv.URL, "")
-	first := <-places
+	h, url, seen := joining(t, Options{})
+	connect(t, url, "")
+	first := (<-seen).place
 	sent := func(tenant string, telling returning.Telling) int {
 		n, err := h.ToJoined(t.Context(), tenant, "ana", telling, contract.EventCalendarRefresh, json.RawMessage(`{}`))
 		require.NoError(t, err)
@@ -87,30 +99,12 @@ func TestATellingGoesToTheSocketsOfTheUserThatHadJoinedBefore(t *testing.T) {
 	require.Zero(t, sent("t2", returning.Telling{N: 1}), "another tenant's")
 }
 
-// comings is a returning.Service that says of each socket whether it had a place already.
-type comings struct {
-	*returning.Service
-	placed chan bool
-}
-
-func (c comings) Joined(u store.Owner, how returning.Coming, since time.Time, place *returning.Place) []returning.Event {
-	c.placed <- place.Meant(returning.Telling{N: math.MaxUint64})
-	return c.Service.Joined(u, how, since, place)
-}
-
 // One who kept the place would get with the broadcast what Joined returns as well.
 func TestOnlyWhoGetsItsSessionBackKeepsItsPlaceAmongTheTellings(t *testing.T) {
 	t.Parallel()
-	h, err := New(Deps{Identity: everybody{}}, Options{Socket: sio.Options{Recovery: sio.Recovery{Time: time.Minute}}})
-	require.NoError(t, err)
-	placed := make(chan bool, 1)
-	h.deps.Returns = comings{returning.New(nil, h, nil, returning.Options{}), placed}
-	srv := httptest.NewServer(h)
-	defer srv.Close()
-	defer func() { require.NoError(t, h.Shutdown(context.Background())) }()
-
-	pid := connect(t, srv.URL, "")
-	require.False(t, <-placed)
-	require.NotEqual(t, pid, connect(t, srv.URL, `{"pid":"`+pid+`","offset":"zz"}`), "it has never been sent that")
-	require.False(t, <-placed)
+	_, url, seen := joining(t, Options{Socket: sio.Options{Recovery: sio.Recovery{Time: time.Minute}}})
+	pid := connect(t, url, "")
+	require.False(t, (<-seen).placed)
+	require.NotEqual(t, pid, connect(t, url, `{"pid":"`+pid+`","offset":"zz"}`), "it has never been sent that")
+	require.False(t, (<-seen).placed)
 }

@@ -145,12 +145,11 @@ func (s *Service) judge(ctx context.Context, tx *store.Store, due map[store.Pers
 		case found:
 			v = s.verdict(row, a, now)
 		}
-		if lost && v != isBack && since.IsZero() { // else since the user was away
-			since = s.atWorst(a.came)
-		}
 		if lost {
-			v = isBack
-			if !since.IsZero() && since.Before(row.At) {
+			if v != isBack && since.IsZero() { // else since the user was away
+				since = s.atWorst(a.came)
+			}
+			if v = isBack; !since.IsZero() && since.Before(row.At) {
 				row.At = since
 			}
 		}

@@ -77,9 +77,8 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 	defer cancel()
 	start := s.opts.Now()
 	err := s.write(ctx, w)
-	var wait []*claim
 	if err == nil {
-		wait, err = s.serve(ctx, w.claims)
+		err = s.serve(ctx, w.claims)
 	}
 	s.opts.Metrics.seconds.Observe(s.opts.Now().Sub(start).Seconds())
 	s.mu.Lock()
@@ -105,10 +104,13 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 		result = "dropped"
 	}
 	s.opts.Metrics.events.WithLabelValues(result).Add(float64(len(w.events)))
+	var wait []*claim
 	for _, c := range w.claims {
-		if err != nil {
+		switch {
+		case err != nil:
 			c.got, c.err = nil, errors.Join(ErrUnavailable, err)
-		} else if slices.Contains(wait, c) {
+		case c.waits:
+			wait = append(wait, c)
 			continue
 		}
 		close(c.done)
@@ -299,10 +301,10 @@ func (s *Store) again(wait []*claim) {
 	})
 }
 
-// serve claims sessions and reads their groups, each once. It returns those that wait for what is not there yet.
-func (s *Store) serve(ctx context.Context, claims []*claim) (wait []*claim, err error) {
+// serve claims sessions and reads their groups, each once.
+func (s *Store) serve(ctx context.Context, claims []*claim) error {
 	if len(claims) == 0 {
-		return nil, nil
+		return nil
 	}
 	pipe := s.client.Pipeline()
 	taken := make([]*redis.Cmd, len(claims))
@@ -319,7 +321,7 @@ func (s *Store) serve(ctx context.Context, claims []*claim) (wait []*claim, err 
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	now := s.opts.Now()
 	for group, cmd := range reads {
@@ -328,14 +330,14 @@ func (s *Store) serve(ctx context.Context, claims []*claim) (wait []*claim, err 
 			err = s.views.add(group, answer, now)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for i, c := range claims {
 		if c.session == nil {
 			answer, err := taken[i].Slice()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if len(answer) != 3 {
 				continue
@@ -350,13 +352,11 @@ func (s *Store) serve(ctx context.Context, claims []*claim) (wait []*claim, err 
 			fresh = v.behind(c.got.Pos)
 		}
 		c.got = &sio.Claimed{Session: c.session, Events: fresh, Node: s.node, Pos: v.pos, Trimmed: v.trimmed}
-		if !c.enough(c.got) && time.Now().Before(c.patience) {
-			wait = append(wait, c)
-		}
+		c.waits = !c.enough(c.got) && time.Now().Before(c.patience)
 		c.got.Events = v.events
 	}
 	s.views.bound(s.opts.CacheBytes)
-	return wait, nil
+	return nil
 }
 
 // position reads a position as a script answers it; 0 is none.

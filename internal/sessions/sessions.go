@@ -76,6 +76,7 @@ type claim struct {
 	enough            func(*sio.Claimed) bool
 	patience          time.Time          // until when it waits for that
 	session           *sio.SharedSession // nil: it is not ours yet
+	waits             bool               // for what is not there yet: it is served again
 	done              chan struct{}
 	got               *sio.Claimed // nil: another process has it
 	err               error

@@ -5,6 +5,7 @@ import { useEffect, useId, useRef, useState, type ComponentType, type ReactNode 
 
 import { useDismiss } from './dismiss.js'
 import { LoadFailed } from './failed.js'
+import { MarkAllRead } from './mark-all-read.js'
 import { useInbox, useNotifications } from './use-notifications.js'
 import type { Item } from './item.js'
 import { useRealtime } from './realtime.js'
@@ -66,17 +67,7 @@ export function NotificationBell({
         <div className="cpr-panel" id={panelId} ref={panel} role="dialog" aria-label={texts.latest} tabIndex={-1}>
           <div className="cpr-panel-head">
             <strong>{texts.notifications}</strong>
-            <button
-              type="button"
-              className="cpr-button"
-              disabled={unread === 0}
-              onClick={() => {
-                panel.current?.focus() // a button that is disabled has no focus
-                void markAllRead()
-              }}
-            >
-              {texts.markAllRead}
-            </button>
+            <MarkAllRead unread={unread} mark={markAllRead} next={panel} />
           </div>
           {failed && <LoadFailed onRetry={() => void reload()} />}
           {loading && <p className="cpr-empty">{texts.loading}</p>}

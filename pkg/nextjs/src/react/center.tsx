@@ -3,6 +3,7 @@
 import { useEffect, useId, useRef, useState } from 'react'
 
 import { LoadFailed } from './failed.js'
+import { MarkAllRead } from './mark-all-read.js'
 import type { Filter, Item } from './item.js'
 import { useNotifications } from './use-notifications.js'
 import { useRealtime } from './realtime.js'
@@ -51,18 +52,21 @@ export function NotificationCenter({
   const list = useRef<HTMLUListElement>(null)
   const Heading = `h${level}` as 'h1' | 'h2' | 'h3'
 
+  /** The row beside one that goes away. */
+  function neighbour(index: number): HTMLElement | undefined {
+    const rows = list.current?.children
+    return (rows?.[index + 1] ?? rows?.[index - 1]) as HTMLElement | undefined
+  }
+
   /** With a filter of unread ones the row goes away, which has the focus. */
   function read(item: Item, index: number): void {
-    const rows = list.current?.children
-    if (filter.state === 'unread') ((rows?.[index + 1] ?? rows?.[index - 1] ?? heading.current) as HTMLElement | null)?.focus()
+    if (filter.state === 'unread') (neighbour(index) ?? heading.current)?.focus()
     void markRead(item.id)
   }
 
   /** The button that had the focus goes away with its row: the focus moves to the neighbour, or to the heading. */
   function erase(item: Item, index: number): void {
-    const rows = list.current?.children
-    const next = rows?.[index + 1] ?? rows?.[index - 1]
-    const target = next?.querySelector<HTMLElement>('.cpr-row-actions button:last-child') ?? heading.current
+    const target = neighbour(index)?.querySelector<HTMLElement>('.cpr-row-actions button:last-child') ?? heading.current
     void remove(item.id)
     target?.focus()
   }
@@ -73,17 +77,7 @@ export function NotificationCenter({
         <Heading id={headingId} ref={heading} tabIndex={-1}>
           {texts.notifications}
         </Heading>
-        <button
-          type="button"
-          className="cpr-button"
-          disabled={unread === 0}
-          onClick={() => {
-            heading.current?.focus() // a button that is disabled has no focus
-            void markAllRead()
-          }}
-        >
-          {texts.markAllRead}
-        </button>
+        <MarkAllRead unread={unread} mark={markAllRead} next={heading} />
       </header>
       <div className="cpr-filters">
         <label>
