@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -324,12 +325,9 @@ func TestAClientMayBeBackBeforeItsOldConnectionIsKnownToBeDead(t *testing.T) {
 			require.Equal(t, `"hello" true`, v.next())
 			old.wantClosed()
 			require.Equal(t, 1, r.Len())
-			r.eventually("the second arrival, which is told behind hello", func() bool {
-				mu.Lock()
-				defer mu.Unlock()
-				return len(order) == 3
-			})
-			require.Equal(t, []string{"came", "transport close", "came"}, order)
+			told := func() []string { mu.Lock(); defer mu.Unlock(); return slices.Clone(order) }
+			r.eventually("the second arrival, which is told behind hello", func() bool { return len(told()) == 3 })
+			require.Equal(t, []string{"came", "transport close", "came"}, told())
 		})
 	}
 }
