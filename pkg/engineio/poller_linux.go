@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -16,12 +17,12 @@ import (
 type poller struct {
 	ready func(*wsConn)
 
-	mu      sync.Mutex // guards what follows
-	epoll   int        // file's descriptor
-	file    *os.File   // nil until the first WebSocket, and where there is none to be had
-	failed  bool
-	slots   []*wsConn // by descriptor
-	count   int       // WebSockets that were armed and have not left
+	mu      sync.Mutex  // guards what follows
+	epoll   int         // file's descriptor
+	file    *os.File    // nil until the first WebSocket, and where there is none to be had
+	failed  atomic.Bool // nobody waits for events any more; set with the lock held
+	slots   []*wsConn   // by descriptor
+	count   int         // WebSockets that were armed and have not left
 	running bool
 }
 
@@ -29,15 +30,18 @@ const armed = syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT
 
 // enter makes a WebSocket known, before it is parked; false: nobody can tell when there is something to read.
 func (p *poller) enter(w *wsConn) bool {
-	if w.polled || w.fd < 0 {
-		return w.polled
+	if p.failed.Load() || w.fd < 0 {
+		return false
+	}
+	if w.polled {
+		return true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.file == nil && !p.failed {
-		p.failed = !p.open()
+	if p.file == nil && !p.failed.Load() {
+		p.failed.Store(!p.open())
 	}
-	if p.failed {
+	if p.failed.Load() {
 		return false
 	}
 	for len(p.slots) <= w.fd {
@@ -53,14 +57,15 @@ func (p *poller) enter(w *wsConn) bool {
 	return true
 }
 
-// arm asks for one event of a descriptor that is known; false: it cannot be asked for.
+// arm asks for one event of a descriptor that is known, whose WebSocket is parked; false: nobody will tell of it. Who fails
+// looks for what is parked behind that: one of the two sees the other.
 func (p *poller) arm(fd int) bool {
 	event := syscall.EpollEvent{Events: armed, Fd: int32(fd)} //nolint:gosec // a descriptor fits
 	err := syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_MOD, fd, &event)
 	if errors.Is(err, syscall.ENOENT) {
 		err = syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event)
 	}
-	return err == nil
+	return err == nil && !p.failed.Load()
 }
 
 func (p *poller) open() bool {
@@ -139,7 +144,7 @@ func (p *poller) wake(events []syscall.EpollEvent) {
 // fail gives every WebSocket a reader that stays with it: nobody will tell when there is something to read.
 func (p *poller) fail() {
 	p.mu.Lock()
-	p.failed = true
+	p.failed.Store(true)
 	all := append([]*wsConn(nil), p.slots...)
 	p.mu.Unlock()
 	for _, w := range all {
