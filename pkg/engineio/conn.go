@@ -233,7 +233,11 @@ func (c *Conn) cut(reason CloseReason) {
 		flushed()
 	}
 	if poll != nil {
-		c.srv.reply(poll, pollAnswer{body: []byte{typeClose}})
+		last := byte(typeClose)
+		if reason == CloseClient { // who has said so itself gets a noop, as from the reference server
+			last = typeNoop
+		}
+		c.srv.reply(poll, pollAnswer{body: []byte{last}})
 	}
 	for _, w := range []*wsConn{ws, probe} {
 		if w != nil {
@@ -262,7 +266,7 @@ func (c *Conn) receive(p incoming) bool {
 		c.pong()
 		return true
 	case typeClose:
-		c.closedByClient()
+		c.cut(CloseClient)
 		return false
 	}
 	// A ping is the server's to send (protocol, "Heartbeat"); open, upgrade and noop have no place here.
@@ -296,17 +300,6 @@ func (c *Conn) over() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closing != nil || c.done
-}
-
-// closedByClient answers a close packet: a pending poll is released with a noop, as the reference server does.
-func (c *Conn) closedByClient() {
-	c.mu.Lock()
-	if poll := c.poll; poll != nil {
-		c.poll = nil
-		c.srv.reply(poll, pollAnswer{body: []byte{typeNoop}})
-	}
-	c.mu.Unlock()
-	c.cut(CloseClient)
 }
 
 // startBeat begins the heartbeat.
