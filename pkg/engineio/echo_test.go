@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait; nothing is expected to take nearly as long.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // echo is a Handler that sends back what it gets and records what happened.
 type echo struct {
@@ -130,6 +130,9 @@ func serveBy(
 	if o.PollGap == 0 {
 		o.PollGap = patience // a client on a busy machine may take its time to poll again
 	}
+	if o.PingInterval == 0 {
+		o.PingInterval = 10 * patience // no ping comes between what a test reads, and nobody has to answer one
+	}
 	h := newEcho()
 	for _, p := range prepare {
 		p(h)
@@ -153,11 +156,11 @@ type reply struct {
 
 // quick are short heartbeats for tests that wait for one. A client on a busy machine has the time to answer.
 func quick() engineio.Options {
-	return engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 5 * time.Second}
+	return engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 10 * time.Second}
 }
 
 // beats are so many that without pongs the session would have ended meanwhile.
-const beats = 18
+const beats = 36
 
 func (s *server) request(method, query, body string, header ...string) reply {
 	s.t.Helper()
@@ -257,19 +260,17 @@ func write(t *testing.T, c *websocket.Conn, packet string) {
 // closes asserts that the server closes the WebSocket.
 func closes(t *testing.T, c *websocket.Conn) {
 	t.Helper()
-	for {
-		if _, _, err := c.ReadMessage(); err != nil {
-			var ne net.Error
-			require.False(t, asTimeout(err, &ne), "the server left the connection open")
-			return
-		}
-	}
+	require.False(t, staysOpen(c), "the server left the connection open")
 }
 
-func asTimeout(err error, ne *net.Error) bool {
-	n, ok := err.(net.Error) //nolint:errorlint // gorilla hands it out bare
-	*ne = n
-	return ok && n.Timeout()
+// staysOpen reads until the server closes the WebSocket, or the time for it is over.
+func staysOpen(c *websocket.Conn) bool {
+	for {
+		if _, _, err := c.ReadMessage(); err != nil {
+			ne, ok := err.(net.Error) //nolint:errorlint // gorilla hands it out bare
+			return ok && ne.Timeout()
+		}
+	}
 }
 
 // rawDial is a TCP connection with a written request head, for what no client library would send.

@@ -59,15 +59,16 @@ func TestAClientInTheMiddleOfAFrameHoldsUpNobody(t *testing.T) {
 
 func TestAHandlerThatBlocksHoldsUpItsOwnConnectionAlone(t *testing.T) {
 	t.Parallel()
-	s := serve(t, engineio.Options{})
 	release := make(chan struct{})
 	defer close(release)
-	s.h.onMessage = func(_ *engineio.Conn, m engineio.Message) bool {
-		if string(m.Data) == "block" {
-			<-release
+	s := serve(t, engineio.Options{}, func(e *echo) {
+		e.onMessage = func(_ *engineio.Conn, m engineio.Message) bool {
+			if string(m.Data) == "block" {
+				<-release
+			}
+			return false
 		}
-		return false
-	}
+	})
 	for range 50 {
 		blocked, _ := s.openWS()
 		write(t, blocked, "4block")
