@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/pkg/engineio"
 )
 
 // The small application of the defect scenarios: the same on our server and on the bare library (bare_test.go), and
@@ -94,6 +96,7 @@ func ourApp(t *testing.T, recovery ...Recovery) (url string) {
 	var srv *Server
 	srv, err := New(Options{
 		Recovery: recovery[0],
+		Engine:   engineio.Options{PingInterval: time.Hour},
 		Authenticate: func(_ context.Context, hs Handshake) (any, *ConnectError) {
 			token, _ := hs.Auth["token"].(string)
 			return token, nil

@@ -215,7 +215,7 @@ func TestInvalidPackets(t *testing.T) {
 				c.provoke(packet)
 				c.wantClosed()
 				r.eventually("the disconnect", func() bool { return len(r.left) == 1 })
-				require.Contains(t, []string{id + " parse error", id + " forced server close"}, r.left[0])
+				require.Contains(t, []string{id + " parse error", id + " forced server close"}, r.leavers()[0])
 				other.wantNothing() // nobody else is disturbed
 			})
 		})

@@ -12,7 +12,7 @@ import (
 // on the library as it comes. When one of them fails, the library has changed and the row wants another look.
 
 // bareLimit bounds the tries to see a defect that needs luck.
-const bareLimit = 90 * time.Second
+const bareLimit = 4 * time.Minute
 
 // bare runs a scenario against processes with the bare library until the defect shows.
 func bare(t *testing.T, variant string, s scenario) {

@@ -25,7 +25,7 @@ type scenario func(url string) string
 const processDied = "the process died"
 
 // defectWait is how long a scenario waits for what only a defect keeps from it: on the bare library it passes.
-const defectWait = 10 * time.Second
+const defectWait = 20 * time.Second
 
 func died(url string) string {
 	if _, ok := stats(url); !ok {
@@ -219,7 +219,7 @@ func defect05(url string) string {
 	for i := range n {
 		_ = l.write(fmt.Sprintf(`2["seq",%q,%d]`, key, i), nil)
 	}
-	a, all := within(url, wait, func(a *appState) bool { return len(a.Order[key]) == n })
+	a, all := within(url, 3*wait, func(a *appState) bool { return len(a.Order[key]) == n })
 	if !all {
 		return fmt.Sprintf("%d of %d events arrived", len(a.Order[key]), n)
 	}
@@ -237,7 +237,8 @@ func defect05(url string) string {
 
 // defect06: CONNECT sent as soon as the WebSocket is open, before the open packet is read.
 func defect06(url string) string {
-	lost := crowd(600, 100, func(int) bool {
+	const n = 200
+	lost := crowd(n, 50, func(int) bool {
 		ws, resp, err := websocket.DefaultDialer.Dial(wsURL(url), nil)
 		if err != nil {
 			return false
@@ -259,7 +260,7 @@ func defect06(url string) string {
 		}
 	})
 	if lost > 0 {
-		return fmt.Sprintf("%d of 600 never answered; %s", lost, died(url))
+		return fmt.Sprintf("%d of %d never answered; %s", lost, n, died(url))
 	}
 	return ""
 }
@@ -376,7 +377,7 @@ func defect09invalid(url string) string {
 	return ""
 }
 
-// defect10: 20 MB that compress to a few KB.
+// defect10: 5 MB that compress to a few KB. On a busy machine the bare library takes its time for them.
 func defect10(url string) string {
 	dialer := websocket.Dialer{EnableCompression: true, HandshakeTimeout: wait}
 	ws, resp, err := dialer.Dial(wsURL(url), nil)
@@ -386,15 +387,15 @@ func defect10(url string) string {
 	defer ws.Close()
 	_ = resp.Body.Close()
 	_ = ws.WriteMessage(websocket.TextMessage, []byte("40"))
-	_ = ws.WriteMessage(websocket.TextMessage, []byte(`421["big","`+strings.Repeat("0", 20<<20)+`"]`))
-	_ = ws.SetReadDeadline(time.Now().Add(wait))
+	_ = ws.WriteMessage(websocket.TextMessage, []byte(`421["big","`+strings.Repeat("0", 5<<20)+`"]`))
+	_ = ws.SetReadDeadline(time.Now().Add(3 * wait))
 	for {
 		_, data, err := ws.ReadMessage()
 		if err != nil {
 			return ""
 		}
 		if bytes.HasPrefix(data, []byte("431[")) {
-			return "20 MB in one message were taken, with a limit of 1 MB"
+			return "5 MB in one message were taken, with a limit of 1 MB"
 		}
 	}
 }
@@ -504,14 +505,14 @@ func defect15(url string) string {
 	return ""
 }
 
-// defect16: 60 MB for a client that does not read.
+// defect16: 45 MB for a client that does not read, more than the kernel may hold (tcp(7): tcp_rmem, tcp_wmem).
 func defect16(url string) string {
 	l, id, err := enter(url)
 	if err != nil {
 		return err.Error()
 	}
 	defer l.close()
-	resp, err := http.Post(url+"/broadcast?bytes=200000&times=300", "", nil)
+	resp, err := http.Post(url+"/broadcast?bytes=200000&times=225", "", nil)
 	if err != nil {
 		return err.Error()
 	}
@@ -559,7 +560,7 @@ func TestDefect14KickAndCloseAtOnceIsOneDisconnect(t *testing.T) {
 	})
 	r.eventually("every disconnect", func() bool { return len(r.left) >= n && r.Conns() == 0 })
 	seen := map[string]bool{}
-	for _, l := range r.left {
+	for _, l := range r.leavers() {
 		id, reason, _ := strings.Cut(l, " ")
 		require.False(t, seen[id], "twice: %s", l)
 		seen[id] = true

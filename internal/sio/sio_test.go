@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -65,7 +66,8 @@ func serve(t *testing.T, o Options) *rig {
 		}
 		r.record(func() { r.left = append(r.left, s.ID()+" "+reason) })
 	}
-	positive(&o.Engine.PollGap, wait) // a client on a busy machine may take its time for its last poll
+	positive(&o.Engine.PollGap, wait)           // a client on a busy machine may take its time for its last poll
+	positive(&o.Engine.PingInterval, time.Hour) // and none is asked whether it is there while it does something else
 	var err error
 	r.Server, err = New(o)
 	require.NoError(t, err)
@@ -126,9 +128,14 @@ func (r *rig) socket(id string) *Socket {
 func (r *rig) wantLeft(id, reason string) {
 	r.t.Helper()
 	r.eventually("the disconnect", func() bool { return len(r.left) > 0 })
+	require.Equal(r.t, []string{id + " " + reason}, r.leavers())
+}
+
+// leavers are the disconnects so far.
+func (r *rig) leavers() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	require.Equal(r.t, []string{id + " " + reason}, r.left)
+	return slices.Clone(r.left)
 }
 
 // event waits for the n-th event (from 0) that is not an echo.

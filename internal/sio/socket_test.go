@@ -27,7 +27,7 @@ func TestKickWithoutReturnSendsDisconnectAndClosesTheTransport(t *testing.T) {
 		require.ElementsMatch(t, []string{"1", "1/custom,"}, []string{c.text(), c.text()})
 		c.wantClosed()
 		r.eventually("both disconnects", func() bool { return len(r.left) == 2 })
-		require.ElementsMatch(t, []string{id + " user inactive", other + " user inactive"}, r.left)
+		require.ElementsMatch(t, []string{id + " user inactive", other + " user inactive"}, r.leavers())
 		require.Zero(t, r.Len())
 		require.Empty(t, r.Rooms())
 		require.False(t, s.Connected())
@@ -423,8 +423,9 @@ func TestShutdownTellsEverySocketOnceAndLetsThemComeBack(t *testing.T) {
 	for range 6 {
 		require.ErrorIs(t, <-ends, errGone)
 	}
-	require.Len(t, r.left, 6)
-	for _, l := range r.left {
+	left := r.leavers()
+	require.Len(t, left, 6)
+	for _, l := range left {
 		id, reason, _ := strings.Cut(l, " ")
 		require.True(t, ids[id])
 		require.Equal(t, "server shutting down", reason)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,8 +136,11 @@ func (c *client) wantNothing() {
 	c.want(`3987[]`)
 }
 
-// wsLink is a WebSocket connection.
-type wsLink struct{ ws *websocket.Conn }
+// wsLink is a WebSocket connection. It may be written to while it is read: reading answers pings.
+type wsLink struct {
+	ws     *websocket.Conn
+	writes sync.Mutex
+}
 
 func wsURL(url string) string {
 	return "ws" + strings.TrimPrefix(url, "http") + "/socket.io/?EIO=4&transport=websocket"
@@ -153,14 +157,20 @@ func openWS(url string) (*wsLink, error) {
 		_ = ws.Close()
 		return nil, fmt.Errorf("no open packet: %q, %w", open, err)
 	}
-	return &wsLink{ws}, nil
+	return &wsLink{ws: ws}, nil
 }
 
 func (l *wsLink) write(text string, binary []byte) error {
 	if binary != nil {
-		return l.ws.WriteMessage(websocket.BinaryMessage, binary)
+		return l.frame(websocket.BinaryMessage, binary)
 	}
-	return l.ws.WriteMessage(websocket.TextMessage, []byte("4"+text))
+	return l.frame(websocket.TextMessage, []byte("4"+text))
+}
+
+func (l *wsLink) frame(kind int, data []byte) error {
+	l.writes.Lock()
+	defer l.writes.Unlock()
+	return l.ws.WriteMessage(kind, data)
 }
 
 func (l *wsLink) read(timeout time.Duration) (string, []byte, error) {
@@ -177,7 +187,7 @@ func (l *wsLink) read(timeout time.Duration) (string, []byte, error) {
 		case len(data) > 0 && data[0] == '4':
 			return string(data[1:]), nil, nil
 		case string(data) == "2":
-			_ = l.ws.WriteMessage(websocket.TextMessage, []byte("3"))
+			_ = l.frame(websocket.TextMessage, []byte("3"))
 		case string(data) == "1":
 			return "", nil, errGone
 		}
