@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -246,6 +247,25 @@ func TestABodyIsPassedOnAsItComesWhateverItsSize(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(size/2), "both ways together")
 }
 
+// unheard is an address at which nobody listens, and whose port the system gives to nobody who asks for any.
+func unheard(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)) // below the ports for those who ask for any
+		if _, taken := unheardBefore.LoadOrStore(addr, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			require.NoError(t, l.Close())
+			return addr
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+var unheardBefore sync.Map // of this test process
+
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
@@ -289,10 +309,7 @@ func TestAWebSocketGoesThroughUntilOneSideOrTheServerEndsIt(t *testing.T) {
 
 func TestWhileNextJSIsDownAPageSaysSo(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
+	addr := unheard(t)
 	h := before(t, "http://"+addr)
 	for range 3 {
 		res := h.get("/dashboard", "Accept", "text/html,*/*;q=0.8")
@@ -319,18 +336,16 @@ func TestWhileNextJSIsDownAPageSaysSo(t *testing.T) {
 // Without an end to the waiting for the rest of a body, the request would last for as long as the client likes.
 func TestAClientWhoseBodyNeverEndsHoldsNothing(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
+	addr := unheard(t)
 	brief := func(o *frontdoor.Options) { o.BodyIdle = 500 * time.Millisecond }
 	for name, h := range map[string]*house{
 		"nobody listens": before(t, "http://"+addr, brief),
 		"it reads on":    build(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }, brief),
 		"it hangs up": build(t, func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
-			require.NoError(t, err)
-			_ = conn.Close()
+			if err == nil {
+				_ = conn.Close()
+			}
 		}, brief),
 	} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
@@ -353,14 +368,14 @@ func TestABodyMayTakeLongerThanAPauseWithinIt(t *testing.T) {
 	t.Parallel()
 	h := build(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
-		time.Sleep(3300 * time.Millisecond) // the answer's time is none of the body's
+		time.Sleep(6500 * time.Millisecond) // the answer's time is none of the body's
 		_, _ = w.Write(b)
-	}, func(o *frontdoor.Options) { o.BodyIdle = 3 * time.Second })
+	}, func(o *frontdoor.Options) { o.BodyIdle = 6 * time.Second })
 	for range 2 { // on one connection
 		r, w := io.Pipe()
 		go func() {
 			for range 8 {
-				time.Sleep(500 * time.Millisecond)
+				time.Sleep(900 * time.Millisecond)
 				_, _ = io.WriteString(w, "x")
 			}
 			_ = w.Close()
@@ -385,7 +400,7 @@ func TestAnAnswerThatDoesNotBeginInTimeIs504AndOneThatBeganIsNotCut(t *testing.T
 		case <-r.Context().Done():
 		}
 		_, _ = io.WriteString(w, "late")
-	}, func(o *frontdoor.Options) { o.AnswerTimeout = 4 * time.Second }) // in which the stream begins
+	}, func(o *frontdoor.Options) { o.AnswerTimeout = 10 * time.Second }) // in which the stream begins
 	stream := h.get("/stream")
 	require.Equal(t, http.StatusGatewayTimeout, h.get("/slow").StatusCode) // takes longer than the stream may, if it were cut
 	close(release)

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
@@ -203,7 +203,7 @@ func TestConnectionsThatSayNothingAreClosed(t *testing.T) {
 	for name, said := range map[string]string{"at all": "", "more of a head": "GET /ours HTTP/1.1\r\nHo", "after a request": "GET /ours HTTP/1.1\r\nHost: h\r\n\r\n"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, addr := start(t, echo, Options{HeaderTimeout: time.Second, IdleTimeout: time.Second}) // in which something is said
+			_, addr := start(t, echo, Options{HeaderTimeout: 5 * time.Second, IdleTimeout: time.Second}) // 5 s in which something is said
 			nc, r := dial(t, addr)
 			send(t, nc, said)
 			_, err := io.Copy(io.Discard, r)
@@ -314,7 +314,7 @@ func TestShutdownGivesUpWithItsContext(t *testing.T) {
 
 func TestShutdownWaitsForNoBodyThatStaysOut(t *testing.T) {
 	t.Parallel()
-	s, addr := start(t, echo, Options{BodyTimeout: 3 * time.Second}) // in which the request is seen to be under way
+	s, addr := start(t, echo, Options{BodyTimeout: 10 * time.Second}) // in which the request is seen to be under way
 	nc, r := dial(t, addr)
 	send(t, nc, "POST /ours HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo")
 	require.Eventually(t, func() bool {
