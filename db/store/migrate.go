@@ -67,9 +67,11 @@ func (s *Store) Migrate(ctx context.Context, o MigrateOptions) (applied []string
 }
 
 // apply applies a set, again where another process may have been at it: without a lock between processes (SQLite,
-// PgBouncer) the slower one fails at what the faster has made, its transaction is undone, and then it finds all made.
+// PgBouncer) the slower one fails at what the faster has made, its transaction is undone, and then it goes on behind that. It
+// may be the slower one at each migration.
 func (s *Store) apply(ctx context.Context, db *sql.DB, set migrations.Set) (applied []string, err error) {
-	for range 3 {
+	_, all, _ := set.Versions(ctx, db) // an error where nothing is there yet
+	for range all + 2 {
 		var names []string
 		names, err = set.Apply(ctx, db, s.log)
 		applied = append(applied, names...)
