@@ -102,7 +102,7 @@ func createDatabase(t testing.TB, from func() (string, error)) string {
 		`GRANT CONNECT, CREATE ON DATABASE `+name+` TO `+appRole,
 		`ALTER DATABASE `+name+` SET timezone TO 'America/Mexico_City'`))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := administer(ctx, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`); err != nil {
 			t.Errorf("drop the test's database: %v", err)

