@@ -73,9 +73,15 @@ func TestALegThatHangsForEverIsLeftAloneAndSeen(t *testing.T) {
 	t.Parallel()
 	at := newClock()
 	c := New(Options{MaxAge: 20 * time.Millisecond, Now: at.now})
-	hang, begun := make(chan struct{}), make(chan struct{}, 10)
+	hang, begun := make(chan struct{}), make(chan struct{})
 	var runs atomic.Int32
-	c.Add(Leg{"hub", func(context.Context, string) error { runs.Add(1); begun <- struct{}{}; <-hang; return nil }})
+	c.Add(Leg{"hub", func(context.Context, string) error {
+		if runs.Add(1) == 1 {
+			close(begun)
+		}
+		<-hang
+		return nil
+	}})
 	c.Lap(t.Context())
 	<-begun // perhaps behind its lap
 	for range 2 {

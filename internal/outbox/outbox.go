@@ -64,6 +64,8 @@ type Outbox struct {
 	kept  *window
 	alive atomic.Int64 // when looking for deliveries worked last, in nanoseconds since 1970
 	sick  atomic.Bool  // whether the last look failed
+
+	lookTime time.Duration
 }
 
 // New returns an outbox; Run makes it work.
@@ -89,7 +91,7 @@ func New(st *store.Store, d Deliverer, o Options) *Outbox {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	b := &Outbox{st: st, out: d, opts: o, kept: newWindow(o)}
+	b := &Outbox{st: st, out: d, opts: o, kept: newWindow(o), lookTime: lookTime}
 	b.alive.Store(o.Now().UnixNano()) // a start is not unready
 	return b
 }

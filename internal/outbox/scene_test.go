@@ -106,7 +106,9 @@ func (s *scene) advance(d time.Duration) { s.ns.Add(int64(d)) }
 // outbox is one over the scene, on its clock.
 func (s *scene) outbox(d Deliverer, o Options) *Outbox {
 	o.Now = s.now
-	return New(s.st, d, o)
+	box := New(s.st, d, o)
+	box.lookTime = time.Minute // of a busy machine
+	return box
 }
 
 // killed emits an appointment in a process that is killed between the commit and the sending.

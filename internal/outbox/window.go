@@ -41,7 +41,7 @@ func (b *Outbox) undeleted(events []Event, rows []string) []Event {
 	if !slices.ContainsFunc(rows, func(id string) bool { return id != "" }) {
 		return events // the usual case costs no query
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+	ctx, cancel := context.WithTimeout(context.Background(), b.lookTime)
 	defer cancel()
 	present, err := b.st.Notifications.Present(ctx, rows)
 	if err != nil {

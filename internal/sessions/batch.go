@@ -33,7 +33,7 @@ func (s *Store) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			for end := s.opts.Now().Add(flushTime); s.opts.Now().Before(end) && s.up.Load() && s.batch(ctx); {
+			for end := s.opts.Now().Add(s.flushTime); s.opts.Now().Before(end) && s.up.Load() && s.batch(ctx); {
 			}
 			return nil
 		case <-idle.C:
@@ -73,7 +73,7 @@ func (s *Store) batch(ctx context.Context) (more bool) {
 		// Nothing waits: see whether Redis is back, for those who come back next.
 	}
 	// A stop does not break it off half-way: that would count as a failure of Redis, to which nothing more is then written.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.batchTime)
 	defer cancel()
 	start := s.opts.Now()
 	err := s.write(ctx, w)

@@ -67,10 +67,14 @@ func TestAnOutageOfRedisHoldsNobodyUpAndLeavesNoGapBehind(t *testing.T) {
 	a.store.flushed(t)
 
 	thaw := freeze(t, a.store)
+	slow := 0
 	for i := range 2000 { // more than a batch
 		start := time.Now()
 		a.send(t, "a", "user:ana", "live", i)
-		require.Less(t, time.Since(start), redisWait/2, "it does not wait for Redis")
+		if time.Since(start) > redisWait/2 { // the machine may stand still, too, but not each time
+			slow++
+		}
+		require.Less(t, slow, 3, "it does not wait for Redis")
 		require.Equal(t, `"live" `+strconv.Itoa(i), v.next())
 	}
 	_ = v.ws.Close()
@@ -100,7 +104,7 @@ func TestAnOutageOfRedisHoldsNobodyUpAndLeavesNoGapBehind(t *testing.T) {
 func TestAStopInTheMiddleOfABatchLosesNothing(t *testing.T) {
 	t.Parallel()
 	addr := dbtest.Redis(t)
-	s := New(newClient(t, addr), Options{})
+	s := newStore(t, addr, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var done sync.WaitGroup
@@ -245,9 +249,13 @@ func TestEventsGoWithTheirTime(t *testing.T) {
 		s.Publish(&sio.SharedEvent{Group: "a", Seq: seq, N: seq, Packets: []*engineio.Packet{engineio.NewText("text")}})
 		s.flushed(t)
 	}
-	publish(1)
-	first, err := s.client.XRange(t.Context(), s.streamKey("a"), "-", "+").Result()
-	require.NoError(t, err)
+	var first []redis.XMessage
+	var err error
+	require.Eventually(t, func() bool { // or the stream is gone before it is looked at
+		publish(1)
+		first, err = s.client.XRange(t.Context(), s.streamKey("a"), "-", "+").Result()
+		return err == nil && len(first) > 0
+	}, patience, time.Millisecond)
 	for end, seq := time.Now().Add(s.keep()), uint64(2); time.Now().Before(end); seq++ {
 		publish(seq) // so that the stream stays
 		time.Sleep(s.keep() / 20)

@@ -27,7 +27,7 @@ func TestNothingIsLostOrDoubledOrReorderedOverServers(t *testing.T) {
 	recovery := sio.Recovery{Events: 4 * senders * each, Bytes: 64 << 20}
 	var servers []*server
 	for range 3 {
-		servers = append(servers, serve(t, addr, recovery, Options{Bytes: 64 << 20}))
+		servers = append(servers, serve(t, addr, recovery, Options{Bytes: 64 << 20, Late: patience}))
 	}
 	v := travel(t, servers[0], "ana:a")
 	servers[0].store.flushed(t) // from here on
@@ -104,7 +104,7 @@ func (g *gate) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 func TestAClientThatIsFasterThanWhatItGotLastWaitsForIt(t *testing.T) {
 	t.Parallel()
 	addr := dbtest.Redis(t)
-	a, b := serve(t, addr, sio.Recovery{}, Options{}), serve(t, addr, sio.Recovery{}, Options{})
+	a, b := serve(t, addr, sio.Recovery{}, Options{}), serve(t, addr, sio.Recovery{}, Options{Late: patience})
 	v := travel(t, a, "ana:a")
 	a.store.flushed(t)
 	writes, reads := &gate{script: scriptAppend, open: make(chan struct{})}, &gate{script: scriptRead, open: make(chan struct{})}

@@ -64,6 +64,8 @@ type Store struct {
 	claims []*claim
 
 	views views // Run's own
+
+	batchTime, flushTime time.Duration
 }
 
 // build is sio.Shared.Save's.
@@ -104,7 +106,7 @@ func New(client *redis.Client, o Options) *Store {
 		o.Metrics = NewMetrics(nil)
 	}
 	s := &Store{client: client, opts: o, node: uuid.NewString(), wake: make(chan struct{}, 1), gaps: map[string]uint64{},
-		saves: map[string]build{}, views: views{of: map[string]*view{}}}
+		saves: map[string]build{}, views: views{of: map[string]*view{}}, batchTime: batchTime, flushTime: flushTime}
 	s.up.Store(true)
 	o.Metrics.up.Set(1)
 	return s

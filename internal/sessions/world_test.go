@@ -37,9 +37,16 @@ func newClient(t testing.TB, addr string) *redis.Client {
 	return c
 }
 
+// newStore is a store with a patience for such a machine as well.
+func newStore(t testing.TB, addr string, o Options) *Store {
+	s := New(newClient(t, addr), o)
+	s.batchTime, s.flushTime = redisWait, patience
+	return s
+}
+
 // run makes a store that works until the test ends, or stop is called.
 func run(t testing.TB, addr string, o Options) (s *Store, stop func()) {
-	s = New(newClient(t, addr), o)
+	s = newStore(t, addr, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { _ = s.Run(ctx) })

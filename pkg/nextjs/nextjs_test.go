@@ -31,7 +31,7 @@ func run(t *testing.T, dir string, env []string, name string, args ...string) st
 			t.Fatalf("pkg/nextjs/%s is not installed: run `make setup` (or `npm ci` in its folder)", installed)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

@@ -4,7 +4,10 @@ import { PrismaClient } from '@prisma/client'
 import { afterAll, expect, test } from 'vitest'
 import { emitInTransaction } from '../src/server/index.js'
 
-const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL }) })
+const prisma = new PrismaClient({
+  adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL }),
+  transactionOptions: { maxWait: 60_000, timeout: 60_000 }, // of a busy machine; Prisma's own are 2 and 5 s
+})
 afterAll(() => prisma.$disconnect())
 
 const rename = (tx: Pick<PrismaClient, 'tenant'>, name: string) => tx.tenant.update({ where: { id: 'tenant-a' }, data: { name } })

@@ -15,7 +15,8 @@ afterEach(() => {
 })
 
 // Whether each element could be seen is not looked at in every query: it takes most of the time, and nothing here is hidden but by not being there.
-configure({ defaultHidden: true })
+// What is awaited may take its time on a machine that has other things to do as well.
+configure({ defaultHidden: true, asyncUtilTimeout: 30_000 })
 
 // axe asks for one and does without.
 HTMLCanvasElement.prototype.getContext = () => null

@@ -107,7 +107,7 @@ describe('an emit', () => {
     const { url, seen } = await standIn({ status: 503, headers: { 'Retry-After': '5' } })
     const stop = new AbortController()
     const outcome = createRealtime({ url, ...silent }).emit('appointments/created', body, { signal: stop.signal })
-    await vi.waitFor(() => expect(seen).toHaveLength(1))
+    await vi.waitFor(() => expect(seen).toHaveLength(1), 30_000)
     stop.abort()
     expect(await outcome).toMatchObject({ ok: false, code: 'ABORTED' })
     expect(seen).toHaveLength(1)
