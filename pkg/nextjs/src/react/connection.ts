@@ -151,7 +151,8 @@ export class Connection {
   #close(): void {
     clearTimeout(this.#letGo)
     clearTimeout(this.#again)
-    for (const event of ['focus', 'online']) window.removeEventListener(event, this.#lookedAt)
+    // It lingers, and in an app's tests its page may be gone by now.
+    if (typeof window !== 'undefined') for (const event of ['focus', 'online']) window.removeEventListener(event, this.#lookedAt)
     this.#socket?.disconnect()
     this.#set({ ...nobody, status: 'idle', user: null, refusal: null })
   }

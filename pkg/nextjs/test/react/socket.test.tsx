@@ -5,6 +5,7 @@ import { renderToString } from 'react-dom/server'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 
 import {
+  connectionTo,
   RealtimeProvider,
   useRealtimeEvent,
   useSocket,
@@ -53,6 +54,16 @@ describe('the socket', () => {
     page.unmount()
     expect(server.socket.connected).toBe(true)
     await pass(1000)
+    expect(server.socket.connected).toBe(false)
+  })
+
+  test('is closed also where its page is gone by then, as behind the tests of an app', async () => {
+    vi.useFakeTimers()
+    const letGo = connectionTo(server.url).hold()
+    await pass(0)
+    letGo()
+    vi.stubGlobal('window', undefined)
+    await vi.advanceTimersByTimeAsync(1000)
     expect(server.socket.connected).toBe(false)
   })
 
