@@ -64,7 +64,7 @@ type Config struct {
 	UpstreamTimeout time.Duration `env:"UPSTREAM_TIMEOUT" envDefault:"2m" help:"how long Next.js may take until its answer begins; streams are never cut; 0 is for ever"`
 	TrustedProxies  []string      `env:"TRUSTED_PROXIES" help:"whose X-Forwarded-* headers are believed: addresses, networks such as 10.0.0.0/8, loopback, private; separated by commas"`
 	InboxRoutes     string        `env:"INBOX_ROUTES" envDefault:"realtime" help:"who answers /api/notifications: realtime, or upstream (the app)"`
-	InboxWait       time.Duration `env:"INBOX_WAIT" envDefault:"1s" help:"how long the first list may wait for the page's own sockets to connect; 0 answers at once"`
+	InboxWait       time.Duration `env:"INBOX_WAIT" envDefault:"1s" help:"how long the first list may wait for the page's own sockets to connect, 15% of it for the first of them to show up; 0 answers at once"`
 	OperatorAddr    string        `env:"OPERATOR_ADDR" help:"a second address such as 127.0.0.1:9100 for /metrics, /healthz, /readyz and /debug/pprof; /metrics then leaves the public one, as it does behind UPSTREAM_URL"`
 
 	PingInterval   time.Duration `env:"PING_INTERVAL" envDefault:"25s" help:"Engine.IO heartbeat interval"`

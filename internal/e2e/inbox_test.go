@@ -339,7 +339,7 @@ func TestTheInboxCanStayWithTheApp(t *testing.T) {
 // has made its handshake and not yet sent CONNECT, and is answered once it has.
 func TestTheFirstListWaitsForThePagesOwnSockets(t *testing.T) {
 	t.Parallel()
-	s := start(t, dbtest.MigratedSQLiteURL(t), "INBOX_WAIT", "5m") // else it may be what ends the wait
+	s := start(t, dbtest.MigratedSQLiteURL(t), "INBOX_WAIT", "2m") // else it may be what ends the wait
 	call := s.browser(s.world.A.Professional)
 	cookie := s.cookie(s.world.A.Professional)
 	open := s.do("GET", "/api/socket?EIO=4&transport=polling", "", "Cookie", cookie, "Sec-Fetch-Site", "same-origin").body

@@ -15,13 +15,14 @@ import (
 
 // showUp is how long a page may take until its first handshake is seen: it sends the handshakes and the list request
 // together, but over several TCP connections, some of which it has to open first: a round trip more. That the user has
-// sockets already says nothing: they may be another tab's, or those of the page before a reload.
-const showUp = 150 * time.Millisecond
+// sockets already says nothing: they may be another tab's, or those of the page before a reload. It is 150 ms of the
+// default second; who lets lists wait longer, for slow networks or machines, gives a page as much more.
+func (h *Hub) showUp() time.Duration { return max(150*time.Millisecond, h.opts.ArrivalWait*3/20) }
 
 // maxLinger bounds how long a socket counts as on its way after CONNECT's answer was sent. That answer and the list's
 // travel on different TCP connections. Between the handshake's answer and CONNECT lay at least a round trip of the client:
-// half of it again lets the one arrive before the other.
-const maxLinger = 100 * time.Millisecond
+// half of it again lets the one arrive before the other. It is 100 ms of the default second, and more as showUp is.
+func (h *Hub) maxLinger() time.Duration { return max(100*time.Millisecond, h.opts.ArrivalWait/10) }
 
 // arrivals counts the sockets of each user that are between their first request and the answer to CONNECT.
 type arrivals struct {
@@ -120,7 +121,7 @@ func (h *Hub) opened(c *engineio.Conn) (proof any, arrived func()) {
 		// answer may have to queue.
 		c.Flushed(func() {
 			late.Stop()
-			linger := min(took/2, maxLinger)
+			linger := min(took/2, h.maxLinger())
 			if c.Closed() {
 				linger = 0
 			}
@@ -138,7 +139,7 @@ func (h *Hub) Settle(ctx context.Context, userID string, page bool) {
 	ctx, cancel := context.WithTimeout(ctx, h.opts.ArrivalWait)
 	defer cancel()
 	if page {
-		soon, done := context.WithTimeout(ctx, showUp)
+		soon, done := context.WithTimeout(ctx, h.showUp())
 		h.arrivals.await(soon, userID)
 		done()
 	}

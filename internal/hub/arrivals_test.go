@@ -50,7 +50,7 @@ func TestAPageIsGivenAMomentToOpenItsSockets(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := &Hub{opts: Options{ArrivalWait: time.Second}, arrivals: newArrivals()}
-		require.Equal(t, showUp, settle(h, true), "none came")
+		require.Equal(t, 150*time.Millisecond, settle(h, true), "none came")
 		time.AfterFunc(10*time.Millisecond, func() { h.arrivals.begin("luis") })
 		time.AfterFunc(30*time.Millisecond, func() { h.arrivals.begin("ana") })
 		time.AfterFunc(200*time.Millisecond, func() { h.arrivals.end("ana") })
@@ -58,5 +58,11 @@ func TestAPageIsGivenAMomentToOpenItsSockets(t *testing.T) {
 		h.arrivals.end("luis")
 		require.Empty(t, h.arrivals.of)
 		require.Empty(t, h.arrivals.awaited)
+
+		h.opts.ArrivalWait = 10 * time.Second
+		require.Equal(t, 1500*time.Millisecond, settle(h, true), "a page on a slow network is given as much more as is set")
+		time.AfterFunc(time.Second, func() { h.arrivals.begin("ana") })
+		time.AfterFunc(5*time.Second, func() { h.arrivals.end("ana") })
+		require.Equal(t, 5*time.Second, settle(h, true))
 	})
 }
