@@ -92,7 +92,7 @@ func build(t *testing.T, base func(server string) string) *town {
 	out, err := command(t, t.TempDir(), w.vars, "migrate", "--demo").CombinedOutput()
 	require.NoErrorf(t, err, "%s", out)
 
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	w.next = exec.CommandContext(ctx, "node", "server.js")
 	w.next.Dir = dir
@@ -112,7 +112,7 @@ func build(t *testing.T, base func(server string) string) *town {
 	require.Eventually(t, func() bool {
 		a, err := call("GET", w.url+"/login", "")
 		return err == nil && a.status == http.StatusOK
-	}, time.Minute, 50*time.Millisecond)
+	}, 2*patience, 50*time.Millisecond)
 	return w
 }
 
@@ -133,7 +133,7 @@ func (w *town) play(scene, base string, vars []string, does map[string]func()) s
 	shots, err := filepath.Abs("../../artifacts/browser")
 	require.NoError(w.t, err)
 	require.NoError(w.t, os.MkdirAll(shots, 0o755)) //nolint:gosec // screenshots for everybody to see
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "browser.mjs", scene)
 	cmd.Dir = "client"
@@ -169,7 +169,10 @@ func TestTheWholeFrontEndWorksThroughTheServer(t *testing.T) {
 			require.Zero(t, w.app.ended())
 			w.app = launch(t, t.TempDir(), w.vars)
 		},
-		"stop Next.js": func() { require.NoError(t, w.next.Process.Kill()) },
+		"stop Next.js": func() {
+			require.NoError(t, w.next.Process.Kill())
+			_ = w.next.Wait() // a kill is no end: it could answer once more
+		},
 	})
 }
 

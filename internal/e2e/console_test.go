@@ -22,7 +22,7 @@ func stage(t *testing.T, scene, url string, vars ...string) {
 	shots, err := filepath.Abs("../../artifacts/console")
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(shots, 0o755)) //nolint:gosec // screenshots for everybody to see
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "console.mjs", scene)
 	cmd.Dir = "client"
@@ -246,8 +246,8 @@ func TestAnOperatorSeesAndEmitsInTheOwnTenantAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnsupportedMediaType, got.status)
 	require.Equal(t, http.StatusNotFound, emit(s.world.A.Admin, "batch", `{}`, page...).status)
-	for emit(s.world.A.Admin, "calendar/refresh", `{"tenantId":"tenant-a","reason":"x"}`, page...).status != http.StatusTooManyRequests {
-		continue // until there were too many
+	for emit(s.world.A.Admin, "calendar/refresh", "{", page...).status != http.StatusTooManyRequests {
+		continue // until there were too many; with a body that costs little, or a busy machine would emit no faster than is allowed
 	}
 }
 

@@ -38,6 +38,7 @@ func TestEveryAnswerAndEventIsAsDescribed(t *testing.T) {
 	describedEmits(t, s, admin, professional)
 	describedClientEvents(t, n, s, admin, professional, portal)
 	describedInbox(s)
+	professional.event("notification:deleted")
 	describedRest(t, s)
 	require.Empty(t, docs.Unseen())
 }

@@ -56,7 +56,8 @@ type process struct {
 	cmd    *exec.Cmd
 	url    string
 	out    *lines
-	exited chan error
+	exited chan struct{} // closed when it has ended
+	err    error         // how; to be read after that
 }
 
 // command prepares the command in a folder of its own, with these settings and no others.
@@ -92,7 +93,7 @@ func tryLaunch(t *testing.T, dir string, vars map[string]string) (*process, erro
 	stderr, err := cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	p := &process{t: t, cmd: cmd, out: &lines{}, exited: make(chan error, 1)}
+	p := &process{t: t, cmd: cmd, out: &lines{}, exited: make(chan struct{})}
 	ready := make(chan string, 1)
 	var readers sync.WaitGroup
 	for _, r := range []io.Reader{stdout, stderr} {
@@ -109,10 +110,12 @@ func tryLaunch(t *testing.T, dir string, vars map[string]string) (*process, erro
 	}
 	go func() {
 		readers.Wait()
-		p.exited <- cmd.Wait()
+		p.err = cmd.Wait()
+		close(p.exited)
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
+		<-p.exited // or it may still write into its folder, which is removed next
 		if t.Failed() {
 			_, _ = os.Stderr.WriteString("the process said:\n" + p.out.String())
 		}
@@ -120,8 +123,8 @@ func tryLaunch(t *testing.T, dir string, vars map[string]string) (*process, erro
 	select {
 	case p.url = <-ready:
 		return p, nil
-	case err := <-p.exited:
-		return nil, fmt.Errorf("the server ended instead of becoming ready: %w\n%s", err, p.out)
+	case <-p.exited:
+		return nil, fmt.Errorf("the server ended instead of becoming ready: %w\n%s", p.err, p.out)
 	case <-time.After(patience):
 		return nil, fmt.Errorf("the server did not become ready\n%s", p.out)
 	}
@@ -295,8 +298,9 @@ func TestOnSIGTERMClientsComeBackElsewhereByThemselvesAndTheExitCodeIs0(t *testi
 	vars := settings(url, "PORT", freePort(t), "DRAIN_TIME", "10s")
 	first := launch(t, t.TempDir(), vars)
 	n := startNode(t)
-	ws := n.connect(first.url, open{Token: sessionOf(t, keys, world.A.Admin)})
-	polling := n.connect(first.url, open{Token: sessionOf(t, keys, world.A.Manager), Transports: []string{"polling"}})
+	patient := m{"reconnectionAttempts": 1000} // the hook's 5 are over before a busy machine has started the next server
+	ws := n.connect(first.url, open{Token: sessionOf(t, keys, world.A.Admin), Options: patient})
+	polling := n.connect(first.url, open{Token: sessionOf(t, keys, world.A.Manager), Transports: []string{"polling"}, Options: patient})
 	ws.kind("upgrade")
 
 	// Emits are under way while the signal comes: each one that is answered 202 has its row.
@@ -345,7 +349,7 @@ func TestAProcessKilledInTheMiddleMakesGoodAtItsNextStart(t *testing.T) {
 	url, world, keys := database(t)
 	vars := settings(url, "PORT", freePort(t))
 	p := launch(t, t.TempDir(), vars)
-	c := startNode(t).connect(p.url, open{Token: sessionOf(t, keys, world.A.Admin), Options: m{"reconnectionAttempts": 100, "reconnectionDelay": 100, "reconnectionDelayMax": 300}})
+	c := startNode(t).connect(p.url, open{Token: sessionOf(t, keys, world.A.Admin), Options: m{"reconnectionAttempts": 1000, "reconnectionDelay": 100, "reconnectionDelayMax": 300}})
 	got := map[string]bool{}
 	take := func() {
 		var note struct{ ID string }

@@ -237,7 +237,7 @@ func TestAClientThatWasAwayKnowsWhatHappenedMeanwhile(t *testing.T) {
 
 func TestWhoStaysAwayTooLongOrMissesTooMuchStartsAnew(t *testing.T) {
 	t.Parallel()
-	s := startPostgres(t, "RECOVERY_TIME", "3s", "RECOVERY_BYTES", "65536")
+	s := startPostgres(t, "RECOVERY_TIME", "10s", "RECOVERY_BYTES", "65536")
 	n := startNode(t)
 	w := newNetwork(t, s)
 	telephone := n.connect(s.url, s.as(s.world.A.Admin)) // is there all the time

@@ -139,7 +139,7 @@ func TestWhatCameWhileTheServerWasDownIsTold(t *testing.T) {
 	a := world.A
 	p := launch(t, t.TempDir(), vars)
 	c := startNode(t).connect(p.url, open{Token: sessionOf(t, keys, a.Admin),
-		Options: m{"reconnectionAttempts": 100, "reconnectionDelay": 100, "reconnectionDelayMax": 300}})
+		Options: m{"reconnectionAttempts": 1000, "reconnectionDelay": 100, "reconnectionDelayMax": 300}})
 	require.Eventually(t, func() bool { // the first sign-in is noted
 		got, err := call("GET", p.url+"/metrics", "")
 		return err == nil && strings.Contains(got.body, `realtime_returns_total{result="new"} 1`)

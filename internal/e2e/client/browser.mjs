@@ -69,6 +69,7 @@ async function agenda(page) {
 const toast = (page, text) => page.locator('[data-sonner-toast]', { hasText: text }).first()
 const badge = (page, n) => page.getByRole('button', { name: `Notificaciones, ${n} sin leer` })
 const shot = (page, name) => page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true })
+const unread = (page) => page.evaluate(async () => (await (await fetch('/api/notifications/stats')).json()).unreadCount)
 
 async function create(page, service) {
   await page.getByLabel('Cliente').selectOption({ label: 'Luis Fernández Ayala' })
@@ -89,11 +90,12 @@ async function whole() {
   // Another browser creates an appointment: a toast, the bell, the calendar, the center.
   await create(patricia, 'Manicura')
   await toast(laura, 'Nueva cita: Luis Fernández Ayala - Manicura').waitFor()
+  // For the picture alone: it stays while the mouse is over it, and on a busy machine may be gone by now.
+  await laura.locator('[data-sonner-toast][data-mounted="true"]').first().hover({ timeout: 5000 }).catch(() => {})
+  await shot(laura, 'toast-desktop')
   await badge(laura, 1).waitFor()
   await laura.getByLabel('Citas del día').getByRole('listitem').nth(before).waitFor()
   await patricia.getByLabel('Citas del día').getByRole('listitem').nth(before).waitFor()
-  await laura.locator('[data-sonner-toast][data-mounted="true"]').first().hover() // stays, and is no longer sliding in
-  await shot(laura, 'toast-desktop')
   await shot(patricia, 'calendar-phone')
 
   await create(patricia, 'Tinte completo')
@@ -102,6 +104,7 @@ async function whole() {
   await shot(laura, 'bell-desktop')
   await laura.getByRole('button', { name: 'Marcar como leída' }).first().click()
   await badge(laura, 1).waitFor()
+  await until('the server to know what was read', async () => (await unread(laura)) === 1)
 
   // What was read and deleted stays so over a reload.
   await laura.goto(`${APP}/notifications`)

@@ -20,6 +20,13 @@ function check(ok, what) {
   if (!ok) throw new Error(what)
 }
 
+// until asks again and again, for what no page shows.
+async function until(what, ok) {
+  for (const end = Date.now() + 60000; !(await ok()); await new Promise((r) => setTimeout(r, 50))) {
+    check(Date.now() < end, `waited in vain for ${what}`)
+  }
+}
+
 async function open(path, { viewport = desktop, colorScheme = 'light', cookie, files } = {}) {
   // axe's own script is no file of the console's: bypassCSP lets it in. Whether the policy holds is for the pages' errors to say,
   // in the scene that does without axe.
@@ -58,13 +65,19 @@ async function ready(frame, state = 'visible') {
   await frame.locator('.cpr-presence', { hasText: 'en línea' }).waitFor({ state })
 }
 
-// drag takes an appointment by the mouse, as a person does.
-async function drag(page, card, dx, dy) {
+// grab takes an appointment by the mouse, as a person does: where it stays, and nothing is before it, such as a form that closes.
+async function grab(page, card) {
+  await card.hover({ position: { x: 8, y: 8 } })
   const box = await card.boundingBox()
-  await page.mouse.move(box.x + box.width / 2, box.y + 8)
+  await page.mouse.move(box.x + 8, box.y + 8)
   await page.mouse.down()
-  await page.mouse.move(box.x + box.width / 2 + dx / 2, box.y + 8 + dy / 2, { steps: 4 })
-  await page.mouse.move(box.x + box.width / 2 + dx, box.y + 8 + dy, { steps: 4 })
+  return box
+}
+
+async function drag(page, card, dx, dy) {
+  const box = await grab(page, card)
+  await page.mouse.move(box.x + 8 + dx / 2, box.y + 8 + dy / 2, { steps: 4 })
+  await page.mouse.move(box.x + 8 + dx, box.y + 8 + dy, { steps: 4 })
 }
 
 async function demo() {
@@ -84,9 +97,9 @@ async function demo() {
   await right.locator('.card[data-edited]', { hasText: 'Carmen' }).getByText('Ana').waitFor()
   await shot(page, 'demo-desktop-dragging')
   await page.mouse.up()
+  await right.locator('[data-sonner-toast]', { hasText: 'Cita reprogramada: Carmen Rodríguez Mora' }).waitFor() // first: it goes by itself
   await right.locator('.card', { hasText: 'Carmen' }).filter({ hasText: '12:00' }).first().waitFor()
   check(before.includes('10:00'), `the first appointment is at 10:00: ${before}`)
-  await right.locator('[data-sonner-toast]', { hasText: 'Cita reprogramada: Carmen Rodríguez Mora' }).waitFor()
   await right.getByRole('button', { name: 'Notificaciones, 1 sin leer' }).waitFor()
   await right.locator('.pulsing', { hasText: 'ms' }).waitFor()
 
@@ -114,9 +127,8 @@ async function demo() {
   const there = await days.evaluateAll((all) => all.map((day) => day.textContent.includes('Luis')))
   const from = there.indexOf(true)
   const to = from < 3 ? from + 3 : from - 3
-  const [start, aim] = [await visit(left, 'Luis').first().boundingBox(), await days.nth(to).boundingBox()]
-  await page.mouse.move(start.x + 8, start.y + 8)
-  await page.mouse.down()
+  const start = await grab(page, visit(left, 'Luis').first())
+  const aim = await days.nth(to).boundingBox()
   await page.mouse.move((start.x + aim.x) / 2, start.y + 8)
   await page.mouse.move(aim.x + aim.width / 2, start.y + 8)
   await page.mouse.up()
@@ -133,8 +145,8 @@ async function demo() {
   await left.getByLabel('Hora').fill('14:00')
   await left.getByRole('button', { name: 'Crear cita' }).click()
   const made = right.locator('.card', { hasText: 'Tomás' }).filter({ hasText: '14:00' })
-  await made.waitFor()
   await right.locator('[data-sonner-toast]', { hasText: 'Nueva cita: Tomás Escobedo Ruiz - Manicura' }).waitFor()
+  await made.waitFor()
   await left.locator('.card', { hasText: 'Tomás' }).filter({ hasText: '14:00' }).click()
   await left.getByRole('button', { name: 'Cancelar cita' }).click()
   await left.getByRole('button', { name: '¿Seguro? Cancelar' }).click()
@@ -206,8 +218,9 @@ async function small() {
 
 async function operator() {
   const page = await open('console/operator?user=demo-elena')
+  await page.getByText('En vivo').waitFor() // it shows what happens while it looks
   const demo = await open('console/')
-  await Promise.all([ready(pane(demo, ana)), ready(pane(demo, laura)), page.getByText('En vivo').waitFor()])
+  await Promise.all([ready(pane(demo, ana)), ready(pane(demo, laura))])
   await page.getByRole('row', { name: /^demo-aurora 3 3$/ }).waitFor() // Ana, Laura, and the page's own Elena
 
   // What the windows said is there, too.
@@ -216,6 +229,8 @@ async function operator() {
   // Each button emits its event: it is on the wire, and the windows show it.
   const kinds = await page.locator('.kind').allTextContents()
   check(kinds.length === 13, `13 kinds of events, not ${kinds.length}`)
+  const told = pane(demo, laura).locator('[data-sonner-toast]').first().waitFor() // from now on: toasts go by themselves
+  told.catch(() => {}) // is awaited below
   for (const kind of kinds) {
     await page.getByRole('button', { name: kind, exact: true }).click()
     await page.getByText(/^\d+ sockets?, \d+ notificaci\S+, \d+ ms/).waitFor()
@@ -223,9 +238,10 @@ async function operator() {
   for (const event of ['appointment:created', 'appointment:deleted', 'schedule:conflict', 'system:alert', 'notification:new', 'commission:earned']) {
     await page.locator('.events code', { hasText: event }).first().waitFor()
   }
-  await pane(demo, laura).locator('[data-sonner-toast]').first().waitFor()
+  await told
   await page.locator('.figure', { hasText: 'Emisión' }).getByText(/p95 [\d,.]+ ms/).waitFor()
   await page.getByLabel('Filtrar eventos').fill('rescheduled')
+  await page.locator('.events summary').filter({ hasNotText: 'rescheduled' }).first().waitFor({ state: 'detached' })
   await page.locator('.events summary').first().click()
   await page.getByText('"rescheduledBy"').first().waitFor()
   await page.waitForFunction(() => document.querySelectorAll('.spark polyline').length >= 3)
@@ -276,18 +292,20 @@ async function both() {
   }
   const sockets = async () => (await (await fetch(`${APP}/api/socket/stats`, { headers: authorization })).json()).tenants['tenant-a']?.count
   await page.getByRole('button', { name: '1 persona en línea' }).waitFor()
-  for (const end = Date.now() + 30000; (await sockets()) !== 3; ) check(Date.now() < end, 'one socket of ours, one of each old component')
+  await until('one socket of ours, one of each old component', async () => (await sockets()) === 3)
 
   const loads = async () => Number(await page.getByLabel('agenda nueva').textContent())
   const before = await loads()
   await emit('appointments/created', { appointmentId: 'a-appointment', tenantId: 'tenant-a', actorId: 'a-admin' })
   const message = 'Nueva cita: Carla Cliente - Corte A'
   const old = page.getByRole('list', { name: 'vieja', exact: true })
+  const toast = page.locator('[data-sonner-toast]', { hasText: message })
+  await toast.waitFor()
+  await toast.hover() // it stays as long as the mouse is over it
   await old.getByText(`${message} sin leer`).waitFor()
-  await page.locator('[data-sonner-toast]', { hasText: message }).waitFor()
   await page.getByRole('button', { name: 'Notificaciones, 1 sin leer' }).waitFor()
   await page.getByLabel('agenda vieja').getByText('1', { exact: true }).waitFor()
-  for (const end = Date.now() + 30000; (await loads()) <= before; ) check(Date.now() < end, 'our calendar loads anew')
+  await until('our calendar to load anew', async () => (await loads()) > before)
   check((await page.locator('[data-sonner-toast]').count()) === 1, 'an event and its notification are one toast')
 
   await old.getByRole('button', { name: `vieja: ${message}` }).click() // read in the old one
