@@ -94,9 +94,7 @@ func TestTheComposeFileStartsWhatItSays(t *testing.T) {
 	page, err := call("GET", p.url+"/dashboard", "")
 	require.NoError(t, err)
 	require.Equal(t, "Next.js says /dashboard", page.body)
-	ready, err := call("GET", p.url+"/readyz", "")
-	require.NoError(t, err)
-	require.Equalf(t, http.StatusOK, ready.status, "%s", ready.body)
+	(&scene{t: t, url: p.url}).ready(http.StatusOK)
 	// What the app service knows is enough to emit.
 	app := c.Services["app"].Environment
 	require.Equal(t, "http://realtime:3000", app["REALTIME_URL"])

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"database/sql"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -186,14 +187,14 @@ func redisDo(t *testing.T, addr string, args ...any) {
 	require.NoError(t, client.Do(t.Context(), args...).Err())
 }
 
-// ready waits until /readyz answers a status with the text in it.
-func (s *scene) ready(status int, text string) answer {
+// ready waits until /readyz answers a status with the texts in it: on a busy machine a part may once not answer in time.
+func (s *scene) ready(status int, texts ...string) answer {
 	s.t.Helper()
 	var got answer
 	require.Eventuallyf(s.t, func() bool {
 		got = s.do("GET", "/readyz", "")
-		return got.status == status && strings.Contains(got.body, text)
-	}, patience, 20*time.Millisecond, "%s", text)
+		return got.status == status && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(got.body, text) })
+	}, patience, 20*time.Millisecond, "%s", texts)
 	return got
 }
 
@@ -213,9 +214,8 @@ func TestReadinessShowsAWedgedPartWithinSeconds(t *testing.T) {
 		_, err = lock.Exec(`LOCK TABLE realtime.occurrences IN ACCESS EXCLUSIVE MODE`)
 		require.NoError(t, err)
 		since := time.Now()
-		got := s.ready(http.StatusServiceUnavailable, wedged)
+		s.ready(http.StatusServiceUnavailable, wedged, `"database":{"status":"ok"}`) // by itself it is well
 		t.Logf("seen after %s", time.Since(since))
-		require.Contains(t, got.body, `"database":{"status":"ok"}`, "by itself it is well")
 		require.Regexp(t, `realtime_canary_age_seconds\{leg="outbox"\} [1-9]`, s.do("GET", "/metrics", "").body)
 		require.NoError(t, lock.Rollback())
 		s.ready(http.StatusOK, `"canary":{"status":"ok"`)
@@ -247,8 +247,7 @@ func TestReadinessShowsAWedgedPartWithinSeconds(t *testing.T) {
 		s := start(t, dbtest.MigratedSQLiteURL(t), "CANARY_MAX_AGE", "1s", "REDIS_URL", "redis://"+addr)
 		s.ready(http.StatusOK, `"redis":{"status":"ok"}`)
 		redisDo(t, addr, "ACL", "SETUSER", "default", "resetchannels")
-		got := s.ready(http.StatusServiceUnavailable, `no event has come through redis`)
-		require.Contains(t, got.body, `"redis":{"status":"ok"}`)
+		s.ready(http.StatusServiceUnavailable, `no event has come through redis`, `"redis":{"status":"ok"}`)
 		redisDo(t, addr, "ACL", "SETUSER", "default", "allchannels")
 		s.ready(http.StatusOK, `"canary":{"status":"ok"`)
 	})

@@ -20,11 +20,11 @@ func TestOperatorsHaveAnAddressOfTheirOwn(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNotFound, s.do("GET", "/metrics", "").status, "figures are not the public's")
 	require.Equal(t, http.StatusNotFound, s.do("GET", "/debug/pprof/", "").status)
-	require.Equal(t, http.StatusOK, s.do("GET", "/readyz", "").status, "load balancers ask on the public address")
+	s.ready(http.StatusOK) // load balancers ask on the public address
 
 	require.Contains(t, get("/metrics").body, "realtime_sockets 0")
 	require.Equal(t, http.StatusOK, get("/healthz").status)
-	require.Equal(t, http.StatusOK, get("/readyz").status)
+	(&scene{t: t, url: operator}).ready(http.StatusOK)
 	require.Contains(t, get("/debug/pprof/goroutine?debug=1").body, "goroutine profile")
 	require.Equal(t, http.StatusNotFound, get("/debug/pprof/cmdline").status)
 	require.Equal(t, http.StatusUnauthorized, get("/api/socket/stats").status)

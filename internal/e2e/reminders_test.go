@@ -46,7 +46,7 @@ func TestTheServerRemindsByItself(t *testing.T) {
 		admin.settle()
 		require.Empty(t, admin.events(), "a reminder is nobody else's")
 		require.Len(t, s.world.Notifications(), 2)
-		require.Contains(t, s.do("GET", "/readyz", "").body, `"reminders":{"status":"ok"}`)
+		s.ready(http.StatusOK, `"reminders":{"status":"ok"}`)
 		require.Eventually(t, func() bool { return s.metric(`realtime_reminders_total{result="sent"}`) == "2" }, patience, 5*time.Millisecond,
 			"it counts what it has sent")
 		require.Equal(t, http.StatusNotFound, s.do("GET", "/api/cron/send-reminders", "").status, "there is no CRON_SECRET")
