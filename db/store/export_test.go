@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 )
 
+// DropCut is dropCut.
+var DropCut = dropCut
+
 // ExplainFind is PostgreSQL's plan of Find, with what it took.
 func (r *Reminders) ExplainFind(ctx context.Context, windows []ReminderWindow, tenants []TenantMinutes) ([]string, error) {
 	w, err := r.windows(windows)

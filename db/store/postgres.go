@@ -25,6 +25,7 @@ func (c *core) openPostgres(ctx context.Context) (*gorm.DB, error) {
 	for _, w := range target.warnings {
 		c.log.WarnContext(ctx, "DATABASE_URL: "+w)
 	}
+	dropCut(target.config)
 	pool, err := pgxpool.NewWithConfig(ctx, target.config)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL: %w", fault(err))
