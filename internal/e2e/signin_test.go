@@ -170,6 +170,7 @@ func TestALostRightEndsTheConnection(t *testing.T) {
 }
 
 func TestASessionThatLapsesIsAnnouncedAndEnds(t *testing.T) {
+	t.Parallel()
 	s := startPostgres(t)
 	c := startNode(t).open(s.url, open{Token: s.token(s.world.A.Admin, 2*time.Second), Options: m{"reconnection": false}})
 	require.Contains(t, c.event("auth:expiring").payload(), `"expiresAt":"`)
