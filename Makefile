@@ -35,7 +35,7 @@ lint: ## the linters of .golangci.yml
 	$(LINT) run ./...
 
 race: ## every test under the race detector, in the time zone that bites; browsers and processes have the machine for themselves
-	TZ=America/Mexico_City $(GO) test -race -p 4 -timeout 15m $$($(GO) list ./... | grep -v /internal/e2e)
+	TZ=America/Mexico_City $(GO) test -race -p 4 -timeout 30m $$($(GO) list ./... | grep -v /internal/e2e)
 	TZ=America/Mexico_City $(GO) test -race -timeout 30m ./internal/e2e
 
 test-short: ## every test without the race detector
