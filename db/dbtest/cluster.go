@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/citaplanner/realtime/internal/freeport"
 )
 
 // postgresServer is the PostgreSQL server of this test process.
@@ -94,7 +96,7 @@ func initCluster() (c cluster, err error) {
 		_ = os.RemoveAll(c.dir)
 		return c, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	c.port, err = freePort()
+	c.port, err = freeport.Find()
 	return c, err
 }
 

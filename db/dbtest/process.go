@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -86,22 +84,6 @@ func (p *process) await(ask func(ctx context.Context) error) error {
 		case <-ctx.Done():
 			return fmt.Errorf("it does not answer: %w\n%s", errors.Join(err, ctx.Err()), said)
 		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// freePort is a TCP port of the loopback interface that nobody listens on, and that the system gives to nobody who connects or
-// listens on any: a server that is started again finds it free. (A client that tries again and again while it is down could
-// even connect to itself there.)
-func freePort() (string, error) {
-	for {
-		port := strconv.Itoa(10_000 + rand.IntN(10_000)) //nolint:gosec // below the ports for those who ask for any
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
-		switch {
-		case err == nil:
-			return port, l.Close()
-		case !errors.Is(err, syscall.EADDRINUSE):
-			return "", fmt.Errorf("find a free port: %w", err)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/citaplanner/realtime/internal/freeport"
 )
 
 // Redis starts a Redis server of the test's own on a free port of the loopback interface and returns its address. It
@@ -37,7 +39,7 @@ func startRedis(t testing.TB, binary string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return "", err
 	}

@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +22,7 @@ import (
 
 	"github.com/citaplanner/realtime/db/dbtest"
 	"github.com/citaplanner/realtime/db/store"
+	"github.com/citaplanner/realtime/internal/freeport"
 	"github.com/citaplanner/realtime/pkg/contract"
 	"github.com/citaplanner/realtime/pkg/nextauth"
 )
@@ -163,25 +162,13 @@ func sessionOf(t *testing.T, keys *nextauth.Keyring, user string) string {
 	return sealed
 }
 
-// freePort is a port that nothing listens on, and that the system gives to nobody who asks for any: a server that is started
-// again finds it free, whatever else has begun to listen meanwhile.
+// freePort is a port for a server that may be started again.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20_000 + rand.IntN(12_000)) // below the ports for those who ask for any
-		if _, taken := givenPorts.LoadOrStore(port, true); taken {
-			continue
-		}
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			require.NoError(t, l.Close())
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
+	port, err := freeport.Find()
+	require.NoError(t, err)
+	return port
 }
-
-var givenPorts sync.Map // of this test process
 
 func TestWithNothingSetTheServerStartsOnDemoDataAndSaysWhatToDoNext(t *testing.T) {
 	dir := t.TempDir()

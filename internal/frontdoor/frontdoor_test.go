@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +22,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	"github.com/citaplanner/realtime/internal/freeport"
 	"github.com/citaplanner/realtime/internal/frontdoor"
 	"github.com/citaplanner/realtime/internal/leak"
 )
@@ -247,24 +247,13 @@ func TestABodyIsPassedOnAsItComesWhateverItsSize(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(size/2), "both ways together")
 }
 
-// unheard is an address at which nobody listens, and whose port the system gives to nobody who asks for any.
+// unheard is an address at which nobody listens.
 func unheard(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)) // below the ports for those who ask for any
-		if _, taken := unheardBefore.LoadOrStore(addr, true); taken {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			require.NoError(t, l.Close())
-			return addr
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
+	port, err := freeport.Find()
+	require.NoError(t, err)
+	return "127.0.0.1:" + port
 }
-
-var unheardBefore sync.Map // of this test process
 
 type zeros struct{}
 
