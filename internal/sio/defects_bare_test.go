@@ -8,7 +8,7 @@ import (
 	"github.com/zishang520/engine.io/v2/events"
 )
 
-// These tests hold up the reason for this package and pkg/engineio: each scenario of defects_test.go shows its defect
+// These tests hold up the reason for this package and pkg/engineio: each scenario of scenarios_test.go shows its defect
 // on the library as it comes. When one of them fails, the library has changed and the row wants another look.
 
 // bareLimit bounds the tries to see a defect that needs luck.

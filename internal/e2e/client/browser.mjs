@@ -2,25 +2,18 @@
 // (without the delay), KEY its API key, SHOTS a folder for screenshots. What only the test can do it is asked for: a line
 // {"ask": "…"} on standard output, answered by a line on standard input. A failed scene ends with exit code 1.
 import { createInterface } from 'node:readline'
-import { chromium } from 'playwright-core'
+import { check, launch, until } from './scene.mjs'
 
-const { APP, REALTIME, KEY, SHOTS, CHROMIUM, LOADS } = process.env
+const { APP, REALTIME, KEY, SHOTS, LOADS } = process.env
 const tenant = 'demo-aurora'
 const today = new Date().toISOString().slice(0, 10) // all pages look at this day, also where midnight comes in between
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
+const browser = await launch()
 
 async function ask(what) {
   console.log(JSON.stringify({ ask: what }))
   await lines.next()
-}
-
-function check(ok, what) {
-  if (!ok) throw new Error(what)
 }
 
 async function emit(kind, body) {
@@ -36,13 +29,6 @@ async function emit(kind, body) {
 
 async function stats() {
   return (await fetch(`${REALTIME}/api/socket/stats`, { headers: { Authorization: `Bearer ${KEY}` } })).json()
-}
-
-// until asks again and again, for what the server tells by no event.
-async function until(what, ok) {
-  for (const end = Date.now() + 60000; !(await ok()); await new Promise((r) => setTimeout(r, 50))) {
-    check(Date.now() < end, `waited in vain for ${what}`)
-  }
 }
 
 // signIn opens a browser of its own and signs in on NextAuth's way. Nothing moves in it: drawing costs two cores dearly.

@@ -2,30 +2,16 @@
 // for screenshots. A failed scene ends with exit code 1. Each page is held against axe, and against what its console says.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { chromium } from 'playwright-core'
+import { check, launch, until } from './scene.mjs'
 
-const { APP, SHOTS, CHROMIUM, COOKIE, BOTH, KEY } = process.env
+const { APP, SHOTS, COOKIE, BOTH, KEY } = process.env
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const desktop = { width: 1440, height: 900 }
 const phone = { width: 390, height: 844 }
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  // The page of both comes from no network, so that Chromium would take the server for one of a network that is more private.
-  args: [...(process.argv[2] === 'both' ? ['--disable-features=LocalNetworkAccessChecks'] : []), '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
+// The page of both comes from no network, so that Chromium would take the server for one of a network that is more private.
+const browser = await launch(...(process.argv[2] === 'both' ? ['--disable-features=LocalNetworkAccessChecks'] : []))
 const complaints = []
-
-function check(ok, what) {
-  if (!ok) throw new Error(what)
-}
-
-// until asks again and again, for what no page shows.
-async function until(what, ok) {
-  for (const end = Date.now() + 60000; !(await ok()); await new Promise((r) => setTimeout(r, 50))) {
-    check(Date.now() < end, `waited in vain for ${what}`)
-  }
-}
 
 async function open(path, { viewport = desktop, colorScheme = 'light', cookie, files } = {}) {
   // axe's own script is no file of the console's: bypassCSP lets it in. Whether the policy holds is for the pages' errors to say,
